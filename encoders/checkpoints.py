@@ -1,0 +1,45 @@
+"""Weights with their configuration in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from encoders.errors import BodyMapsError
+from encoders.universal import ModelConfig, UniversalModel
+
+
+def save_model(model: UniversalModel, path: Path, notes: Mapping[str, Any] | None = None) -> None:
+    """Writes float16 weights and the configuration; `notes` (JSON data) travels along."""
+    tensors = {k: v.detach().cpu().half().contiguous() for k, v in model.state_dict().items()}
+    meta = {"config": json.dumps(model.config.to_dict()), "notes": json.dumps(dict(notes or {}))}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors, temporary, meta)
+    temporary.rename(path)
+
+
+def read_config(path: Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """Configuration and notes of a file written by `save_model`. Raises BodyMapsError for any other file."""
+    try:
+        with safe_open(path, "pt") as file:
+            meta = file.metadata() or {}
+        return ModelConfig.from_dict(json.loads(meta["config"])), json.loads(meta.get("notes", "{}"))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise BodyMapsError(f"{path} is not a bodymaps model: give a .safetensors file it wrote") from error
+
+
+def load_model(path: Path) -> UniversalModel:
+    """The model of a file, float32, in evaluation mode, on the CPU."""
+    config, _ = read_config(path)
+    model = UniversalModel(config)
+    with safe_open(path, "pt") as file:
+        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    model.load_state_dict(state)
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last_3d)

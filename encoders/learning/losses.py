@@ -1,0 +1,58 @@
+"""Partial-label targets and the loss that ignores what is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from encoders.learning.cases import Case
+
+
+class TargetTable:
+    """Turns a case's label values into one-vs-all targets and their validity.
+
+    Args:
+        case: names and completeness of the labels.
+        structures: the C structures to supervise.
+        leaves: leaf ids of each structure (a group has several).
+    """
+
+    def __init__(self, case: Case, structures: Sequence[str], leaves: Mapping[str, Sequence[str]]) -> None:
+        count = len(structures)
+        self.positive = torch.zeros(len(case.names), count, dtype=torch.bool)
+        complete = torch.zeros(count, dtype=torch.bool)
+        weak = torch.zeros(count, dtype=torch.bool)
+        for column, structure in enumerate(structures):
+            parts = set(leaves[structure]) | {structure}
+            for value, name in enumerate(case.names):
+                self.positive[value, column] = value > 0 and name in parts
+            needed = set(leaves[structure])
+            complete[column] = structure in case.complete or needed <= case.complete
+            weak[column] = structure in case.weak or needed <= case.complete | case.weak
+        self.complete, self.weak = complete, weak & ~complete
+
+    def __call__(self, labels: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor]:
+        """labels (N,) int64, trusted (N,) bool -> targets and validity, both (C, N) bool."""
+        target = self.positive[labels].T
+        labelled = (labels > 0)[None]
+        known = labelled | self.complete[:, None] | (self.weak[:, None] & trusted[None])
+        return target, known
+
+
+def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0) -> Tensor:
+    """Mean over classes of binary cross-entropy plus soft Dice, both over the known voxels only.
+
+    All (C, N). Dice = 1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s), so that an absent class punishes
+    false positives only. Classes without a known voxel do not count.
+    """
+    counts = known.sum(1)
+    usable = counts > 0
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    entropy = (entropy * known).sum(1) / counts.clamp_min(1)
+    p = torch.sigmoid(logits) * known
+    g = target * known
+    dice = 1 - (2 * (p * g).sum(1) + smooth) / (p.sum(1) + g.sum(1) + smooth)
+    return ((entropy + dice) * usable).sum() / usable.sum().clamp_min(1)

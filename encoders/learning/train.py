@@ -1,0 +1,206 @@
+"""Training of a universal model from a recipe: resumable, logged, on CPU or CUDA."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from encoders.checkpoints import load_model, save_model
+from encoders.device import device, mixed_precision
+from encoders.errors import BodyMapsError
+from encoders.learning.cases import load_cases
+from encoders.learning.losses import TargetTable, partial_loss
+from encoders.learning.sampling import Fields, draw, fields
+from encoders.learning.synthesis import acquire, paint, recolour
+from encoders.packages import cache_dir
+from encoders.universal import ModelConfig, UniversalModel
+from prompts.ontology import ontology
+
+
+def learning_rate(step: int, total: int, warmup: int, cooldown: int) -> float:
+    """Relative rate: linear warm-up, constant, linear cool-down to zero over the last `cooldown` steps."""
+    return min(1.0, (step + 1) / warmup, max(total - step, 0) / max(cooldown, 1))
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe file; names without a folder are looked up among the project's recipes."""
+    from importlib.resources import files
+
+    found = path if path.exists() else Path(str(files("encoders.learning").joinpath("recipes", path.name)))
+    if not found.exists():
+        raise BodyMapsError(f"no recipe {path}: give a YAML file or the name of one of the project's recipes")
+    return yaml.safe_load(found.read_text())
+
+
+class Trainer:
+    """State of one training run: model, averaged model, optimiser, random generator, step.
+
+    Args:
+        recipe: the content of a recipe file.
+        data: folder that the recipe's paths are relative to.
+        folder: where state, log and weights go; a run found there is resumed.
+    """
+
+    def __init__(self, recipe: dict[str, Any], data: Path, folder: Path) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.device = device()
+        self.rng = np.random.default_rng(recipe["seed"])
+        torch.manual_seed(recipe["seed"])
+        config = ModelConfig.from_dict({**ModelConfig(()).to_dict(), **recipe["model"]})
+        if recipe.get("init"):
+            self.model = load_model(Path(recipe["init"])).requires_grad_(True).train()
+        else:
+            self.model = UniversalModel(config)
+        self.model.to(self.device, memory_format=torch.channels_last_3d)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        settings = recipe["optimiser"]
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"]
+        )
+        self.step = 0
+        self.total = recipe["phases"][-1]["until"]
+        cases = load_cases(recipe["cases"], data, config.spacing_mm, cache_dir() / "cases")
+        self.cases = [fields(case, self.rng) for case in cases]
+        self.weights = {entry["name"]: entry.get("weight", 1.0) for entry in recipe["cases"]}
+        known = ontology()
+        leaves = {s: known.leaves(s) for s in config.structures}
+        self.tables = {c.case.name: TargetTable(c.case, config.structures, leaves) for c in self.cases}
+        if self._state.exists():
+            self._resume()
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state.pt"
+
+    def _resume(self) -> None:
+        state = torch.load(self._state, weights_only=True, map_location="cpu")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        self.rng = np.random.default_rng([self.recipe["seed"], self.step])
+
+    def save(self) -> None:
+        """Writes the state to resume from and the averaged weights, each in one move."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+        temporary = self._state.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.rename(self._state)
+        save_model(self.average, self.folder / "weights.safetensors", {"step": self.step})
+
+    def _pick(self) -> tuple[Fields, bool]:
+        """A case that is not held out now, and whether its image is painted rather than real."""
+        phase = next((p for p in self.recipe["phases"] if self.step < p["until"]), self.recipe["phases"][-1])
+        held = set(phase.get("hold_out", ()))
+        synthetic = self.rng.random() < self.recipe["synthetic"]
+        # a label map that covers the whole body can be painted, with or without a CT of its own
+        pool = [
+            c
+            for c in self.cases
+            if c.case.name not in held and (c.hu is None if synthetic else c.hu is not None)
+        ]
+        odds = np.array([self.weights[c.case.name] for c in pool])
+        return pool[self.rng.choice(len(pool), p=odds / odds.sum())], synthetic
+
+    def _classes(self, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """The classes of this step: those in the window first, then random ones of which something is known."""
+        order = target.any(1) * 2.0 + (known > 0).any(1) + torch.from_numpy(self.rng.random(len(target)))
+        return order.topk(min(self.recipe.get("heads", len(order)), len(order))).indices
+
+    def _sample(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Image (1, X, Y, Z), targets and validity (2, c, N) of c classes on every second voxel, the classes, the offset."""
+        source, synthetic = self._pick()
+        window = draw(source, self.model.config.window, self.rng)
+        names = source.case.names
+        if synthetic or window.hu is None:
+            hu = acquire(paint(window, names, self.rng), self.rng)
+        else:
+            hu = acquire(recolour(window.hu, window, names, self.rng), self.rng, 0.5)
+        lattice = torch.from_numpy(self.rng.integers(0, 2, 3))
+        i, j, k = (int(v) for v in lattice)
+        target, known = self.tables[source.case.name](
+            window.labels[i::2, j::2, k::2].reshape(-1), window.trusted[i::2, j::2, k::2].reshape(-1)
+        )
+        classes = self._classes(target, known)
+        truth = torch.stack([target[classes], known[classes]]).float()
+        return hu[None].to(self.device), truth.to(self.device), classes, lattice
+
+    def iterate(self) -> float:
+        """One optimiser step; returns the loss."""
+        hu, (target, known), classes, (i, j, k) = self._sample()
+        settings = self.recipe["optimiser"]
+        rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        model = self.model
+        with mixed_precision():
+            features = model.features(hu)
+            # the loss on every second voxel costs an eighth; the lattice moves from step to step
+            points = features.voxels[0, :, int(i) :: 2, int(j) :: 2, int(k) :: 2].flatten(1)
+            text = model.embeddings([model.config.structures[c] for c in classes])
+            text = text + torch.randn_like(text) * (0.2 / text.shape[1] ** 0.5)
+            logits = model.decoder.apply_heads(model.decoder.heads(features.image[0], text), points)
+        loss = partial_loss(logits.float(), target, known)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), settings["clip"])
+        self.optimiser.step()
+        self.step += 1
+        decay = min(settings["ema"], (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), model.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+        return float(loss.detach())
+
+    def run(self, save_every: int = 100) -> None:
+        """Trains to the recipe's last step; Ctrl-C saves and stops. Writes weights at the end of each phase too."""
+        from tqdm import tqdm
+
+        ends = {p["until"] for p in self.recipe["phases"]}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mean = None
+        bar = tqdm(total=self.total, initial=self.step, desc=self.recipe["name"], unit="step", mininterval=5)
+        with (self.folder / "log.jsonl").open("a") as log, bar:
+            try:
+                while self.step < self.total:
+                    start = time.perf_counter()
+                    loss = self.iterate()
+                    mean = loss if mean is None else 0.98 * mean + 0.02 * loss
+                    bar.update()
+                    bar.set_postfix(loss=f"{mean:.3f}", refresh=False)
+                    seconds = round(time.perf_counter() - start, 2)
+                    log.write(json.dumps({"step": self.step, "loss": round(loss, 4), "seconds": seconds}) + "\n")
+                    if self.step % save_every == 0:
+                        log.flush()
+                        self.save()
+                    if self.step in ends:
+                        save_model(self.average, self.folder / f"weights-{self.step}.safetensors", {"step": self.step})
+            finally:
+                self.save()
+
+
+def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | None = None) -> Path:
+    """Runs a recipe to its end and returns the path of the averaged weights.
+
+    `steps` replaces the last phase's end. Raises BodyMapsError when data is missing.
+    """
+    content = read_recipe(recipe)
+    if steps is not None:
+        content["phases"][-1]["until"] = steps
+    out = folder or Path("runs") / content["name"]
+    Trainer(content, data, out).run()
+    return out / "weights.safetensors"

@@ -1,0 +1,85 @@
+"""The universal model: a vision backbone and the text-conditioned decoder, with a cached embedding per structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from encoders.decoder import Features, TextConditionedDecoder
+from encoders.vision import build_backbone
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild a model before its weights are loaded; plain data, saved with the weights."""
+
+    structures: tuple[str, ...]
+    """The ids whose embeddings are cached, in the order of `class_embedding`."""
+    backbone: str = "compact_unet"
+    backbone_args: dict[str, Any] = field(default_factory=dict)
+    text_dim: int = 256
+    hidden: int = 128
+    head_channels: tuple[int, ...] = (16, 8, 8)
+    groups: int = 16
+    spacing_mm: float = 3.0
+    window: tuple[int, int, int] = (112, 80, 96)
+    hu_windows: tuple[tuple[float, float], ...] = ((-160.0, 240.0), (-1000.0, 1000.0))
+    """Hounsfield ranges that become the image channels, each scaled to [-1, 1]."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ModelConfig:
+        tuples = {
+            "structures": tuple(data["structures"]),
+            "head_channels": tuple(data["head_channels"]),
+            "window": tuple(data["window"]),
+            "hu_windows": tuple(tuple(w) for w in data["hu_windows"]),
+        }
+        return cls(**{**data, **tuples})
+
+
+class UniversalModel(nn.Module):
+    """Backbone, decoder and one unit-length text embedding per known structure."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = build_backbone(
+            config.backbone, in_channels=len(config.hu_windows), **config.backbone_args
+        )
+        self.decoder = TextConditionedDecoder(
+            self.backbone.bottleneck_channels,
+            self.backbone.feature_channels,
+            text_dim=config.text_dim,
+            hidden=config.hidden,
+            head_channels=config.head_channels,
+            groups=config.groups,
+        )
+        self.class_embedding = nn.Parameter(torch.randn(len(config.structures), config.text_dim))
+
+    def image(self, hu: Tensor) -> Tensor:
+        """(B, D, H, W) Hounsfield units -> (B, channels, D, H, W) network input."""
+        channels = [
+            ((hu - low) * (2 / (high - low)) - 1).clamp(-1, 1) for low, high in self.config.hu_windows
+        ]
+        return torch.stack(channels, 1)
+
+    def embeddings(self, structures: Sequence[str]) -> Tensor:
+        """(C, text_dim) cached embeddings of known structures. Raises ValueError for an unknown id."""
+        rows = [self.config.structures.index(s) for s in structures]
+        return F.normalize(self.class_embedding[rows], dim=1)
+
+    def features(self, hu: Tensor) -> Features:
+        """(B, D, H, W) Hounsfield units on the model's grid -> class-independent features."""
+        return self.decoder.features(*self.backbone(self.image(hu)))
+
+    def forward(self, hu: Tensor, structures: Sequence[str]) -> Tensor:
+        """(B, D, H, W) Hounsfield units -> (B, C, D, H, W) logits of the structures asked for."""
+        return self.decoder.decode(self.features(hu), self.embeddings(structures))
