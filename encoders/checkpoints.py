@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from encoders.errors import BodyMapsError
@@ -31,7 +31,7 @@ def read_config(path: Path) -> tuple[ModelConfig, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
         return ModelConfig.from_dict(json.loads(meta["config"])), json.loads(meta.get("notes", "{}"))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BodyMapsError(f"{path} is not a bodymaps model: give a .safetensors file it wrote") from error
 
 

@@ -38,6 +38,9 @@ class TextConditionedDecoder(nn.Module):
         hidden: length of the image feature and of the projected text feature.
         head_channels: input channels of each 1x1x1 layer of a head; the last layer has one output.
         groups: groups of the two group normalisations.
+        slope: negative slope of the heads' activation; 0 is the published ReLU. Trained from scratch, heads with
+            ReLU tend to die while the first steps push rare classes down.
+        prior: initial bias of every class logit.
     """
 
     def __init__(
@@ -48,10 +51,13 @@ class TextConditionedDecoder(nn.Module):
         hidden: int = 256,
         head_channels: Sequence[int] = (8, 8, 8),
         groups: int = 16,
+        slope: float = 0.0,
+        prior: float = 0.0,
     ) -> None:
         super().__init__()
         widths = [*head_channels, 1]
         self.layers = tuple(pairwise(widths))
+        self.slope = slope
         weights = sum(i * o for i, o in self.layers)
         biases = sum(o for _, o in self.layers)
         self.text_to_vision = nn.Linear(text_dim, hidden)
@@ -67,6 +73,8 @@ class TextConditionedDecoder(nn.Module):
             nn.Conv3d(bottleneck_channels, hidden, 1),
         )
         self.controller = nn.Conv3d(2 * hidden, weights + biases, 1)
+        with torch.no_grad():
+            self.controller.bias[-1] += prior
 
     def features(self, bottleneck: Tensor, full: Tensor) -> Features:
         """The class-independent part: (B, Cb, d, h, w) and (B, Cf, D, H, W) in, `Features` out."""
@@ -92,7 +100,7 @@ class TextConditionedDecoder(nn.Module):
             else:
                 x = torch.baddbmm(bias, weight.reshape(classes, outside, inside), x)
             if n + 1 < depth:
-                x = F.relu(x)
+                x = F.leaky_relu(x, self.slope) if self.slope else F.relu(x)
         return x[:, 0]
 
     def decode(self, features: Features, text: Tensor) -> Tensor:

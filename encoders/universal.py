@@ -26,6 +26,8 @@ class ModelConfig:
     hidden: int = 128
     head_channels: tuple[int, ...] = (16, 8, 8)
     groups: int = 16
+    head_slope: float = 0.1
+    prior_logit: float = -3.0
     spacing_mm: float = 3.0
     window: tuple[int, int, int] = (112, 80, 96)
     hu_windows: tuple[tuple[float, float], ...] = ((-160.0, 240.0), (-1000.0, 1000.0))
@@ -61,6 +63,8 @@ class UniversalModel(nn.Module):
             hidden=config.hidden,
             head_channels=config.head_channels,
             groups=config.groups,
+            slope=config.head_slope,
+            prior=config.prior_logit,
         )
         self.class_embedding = nn.Parameter(torch.randn(len(config.structures), config.text_dim))
 

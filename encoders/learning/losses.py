@@ -42,17 +42,26 @@ class TargetTable:
         return target, known
 
 
-def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0) -> Tensor:
-    """Mean over classes of binary cross-entropy plus soft Dice, both over the known voxels only.
+def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0) -> tuple[Tensor, Tensor]:
+    """Binary cross-entropy plus soft Dice per class, over the known voxels only.
 
     All (C, N). Dice = 1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s), so that an absent class punishes
-    false positives only. Classes without a known voxel do not count.
+    false positives only. Classes that are present and classes that are absent are averaged apart, so that the
+    many absent ones do not drown the few present; classes without a known voxel do not count.
+
+    Returns the loss and the mean soft Dice loss of the present classes.
     """
     counts = known.sum(1)
-    usable = counts > 0
+    g = target * known
+    present = g.sum(1) > 0
+    absent = (counts > 0) & ~present
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     entropy = (entropy * known).sum(1) / counts.clamp_min(1)
     p = torch.sigmoid(logits) * known
-    g = target * known
     dice = 1 - (2 * (p * g).sum(1) + smooth) / (p.sum(1) + g.sum(1) + smooth)
-    return ((entropy + dice) * usable).sum() / usable.sum().clamp_min(1)
+
+    def mean(values: Tensor, chosen: Tensor) -> Tensor:
+        return (values * chosen).sum() / chosen.sum().clamp_min(1)
+
+    loss = mean(entropy + dice, present) + 0.3 * mean(entropy + dice, absent)
+    return loss, mean(dice, present)

@@ -139,8 +139,8 @@ class Trainer:
         truth = torch.stack([target[classes], known[classes]]).float()
         return hu[None].to(self.device), truth.to(self.device), classes, lattice
 
-    def iterate(self) -> float:
-        """One optimiser step; returns the loss."""
+    def iterate(self) -> tuple[float, float]:
+        """One optimiser step; returns the loss and the soft Dice loss of the structures in the window."""
         hu, (target, known), classes, (i, j, k) = self._sample()
         settings = self.recipe["optimiser"]
         rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
@@ -154,7 +154,7 @@ class Trainer:
             text = model.embeddings([model.config.structures[c] for c in classes])
             text = text + torch.randn_like(text) * (0.2 / text.shape[1] ** 0.5)
             logits = model.decoder.apply_heads(model.decoder.heads(features.image[0], text), points)
-        loss = partial_loss(logits.float(), target, known)
+        loss, dice = partial_loss(logits.float(), target, known)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), settings["clip"])
@@ -164,7 +164,7 @@ class Trainer:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
-        return float(loss.detach())
+        return float(loss.detach()), float(dice.detach())
 
     def run(self, save_every: int = 100) -> None:
         """Trains to the recipe's last step; Ctrl-C saves and stops. Writes weights at the end of each phase too."""
@@ -178,12 +178,13 @@ class Trainer:
             try:
                 while self.step < self.total:
                     start = time.perf_counter()
-                    loss = self.iterate()
-                    mean = loss if mean is None else 0.98 * mean + 0.02 * loss
+                    loss, dice = self.iterate()
+                    mean = dice if mean is None else 0.98 * mean + 0.02 * dice
                     bar.update()
-                    bar.set_postfix(loss=f"{mean:.3f}", refresh=False)
+                    bar.set_postfix(dice_loss=f"{mean:.3f}", refresh=False)
                     seconds = round(time.perf_counter() - start, 2)
-                    log.write(json.dumps({"step": self.step, "loss": round(loss, 4), "seconds": seconds}) + "\n")
+                    entry = {"step": self.step, "loss": round(loss, 4), "dice_loss": round(dice, 4), "seconds": seconds}
+                    log.write(json.dumps(entry) + "\n")
                     if self.step % save_every == 0:
                         log.flush()
                         self.save()

@@ -1,0 +1,284 @@
+"""No claim without a source: text of a language model is checked sentence by sentence against the tools' results.
+
+A sentence stays when every number in it (with its unit), every side, count and structure is in a result that
+speaks of the same structure, when it does not call an absent structure present or a present one absent, and when
+it makes no diagnosis. All else is left out, and what the tools found is said instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import AIMessage
+
+from assistant.middleware.messages import current, results
+from assistant.wording import compose, words
+from prompts.ontology import normalise, ontology
+
+_NUMBER = re.compile(
+    r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w.]*\d)(?:\s*(?P<unit>%|cm³|[A-Za-z]+\d?))?"
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
+_LONGEST_NAME = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the results say.
+
+    numbers: (value, unit or "", the structures that it is about; empty: about the scan).
+    present, absent: structures that were found and that were not. mentioned: all that may be spoken of.
+    counts: numbers of things. edges: sides of the scan that cut something off.
+    """
+
+    numbers: tuple[tuple[float, str, frozenset[str]], ...]
+    present: frozenset[str]
+    absent: frozenset[str]
+    mentioned: frozenset[str]
+    counts: frozenset[int]
+    edges: frozenset[str]
+
+    @classmethod
+    def of(cls, results: Sequence[Mapping[str, Any]]) -> Facts:
+        numbers: list[tuple[float, str, frozenset[str]]] = []
+        present: set[str] = set()
+        absent: set[str] = set()
+        mentioned: set[str] = set()
+        counts: set[int] = set()
+        edges: set[str] = set()
+        for result in results:
+            for record in result.get("findings", ()):
+                about = frozenset({record["structure"]})
+                (present if record["present"] else absent).update(about)
+                mentioned |= about | _ids(record.get("location", ()))
+                counts.add(record.get("of", 0))
+                edges.update(record.get("cut_off", ()))
+                numbers += [(value, unit, about) for value, unit in _of_finding(record)]
+            findings = [r for r in result.get("findings", ()) if r["present"]]
+            counts.add(len(findings))
+            counts |= {sum(r["structure"] == s for r in findings) for s in {r["structure"] for r in findings}}
+            for item in result.get("unsupported", ()):
+                absent.add(item["structure"])
+                mentioned |= {item["structure"], *item["nearest"]}
+            numbers += list(_of_others(result))
+        everything = mentioned | {h for s in mentioned for h in (*ontology()[s].within, *_groups(s))}
+        return cls(
+            tuple(numbers),
+            frozenset(present),
+            frozenset(absent - present),
+            frozenset(everything),
+            frozenset(counts),
+            frozenset(edges),
+        )
+
+    def has(self, value: float, unit: str, decimals: int, about: frozenset[str]) -> bool:
+        """Whether a number is in the results, as rounded as it is said, for one of the structures."""
+        scale = 10.0**-decimals
+        for known, known_unit, structures in self.numbers:
+            # a number without a unit may be said of anything without one; a length never passes as a volume
+            same_unit = unit == known_unit or (not unit and known_unit in ("", "%"))
+            of_these = not about or not structures or bool(about & structures)
+            if same_unit and of_these and abs(known - value) <= 0.5 * scale + 1e-9 + 1e-6 * abs(known):
+                return True
+        return not unit and not decimals and value == int(value) and int(value) in self.counts
+
+
+class Grounding(AgentMiddleware):
+    """Replaces the model's last message by the sentences of it that hold."""
+
+    def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        messages = state["messages"]
+        last = messages[-1]
+        if not isinstance(last, AIMessage) or {"plan", "composed"} & set(last.response_metadata):
+            return None
+        _, after = current(messages)
+        kept, removed = ground(last.text, results(messages))
+        if not removed and kept:
+            return None
+        found = results(after)
+        text = "\n".join(part for part in (" ".join(kept), compose(found) if found else "") if part)
+        metadata = {"composed": True, "removed": removed}
+        return {"messages": [AIMessage(text or words()["nothing"], id=last.id, response_metadata=metadata)]}
+
+
+def ground(text: str, results: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """The sentences of a text that the results support, and those that they do not."""
+    facts = Facts.of(results)
+    kept: list[str] = []
+    removed: list[str] = []
+    for sentence in filter(None, map(str.strip, _SENTENCE.split(text))):
+        (kept if supported(sentence, facts) else removed).append(sentence)
+    return kept, removed
+
+
+def supported(sentence: str, facts: Facts) -> bool:
+    """Whether one sentence says nothing that the results do not say."""
+    plain = normalise(sentence)
+    mentions = structures_in(plain)
+    if any(not (ids & facts.mentioned) for ids in mentions):
+        return False
+    about = frozenset(i for ids in mentions for i in ids & facts.mentioned)
+    return (
+        _numbers_hold(sentence, about, facts)
+        and _counts_hold(plain, facts)
+        and _sides_hold(plain, about, facts)
+        and _presence_holds(sentence, about, facts)
+        and not _diagnosis(plain, mentions)
+    )
+
+
+def structures_in(plain: str) -> list[frozenset[str]]:
+    """The structures that a normalised sentence names, longest name first; each as the ids it may mean."""
+    tokens, index, at = plain.split(), _names(), 0
+    found = []
+    while at < len(tokens):
+        for length in range(min(_LONGEST_NAME, len(tokens) - at), 0, -1):
+            ids = index.get(tuple(tokens[at : at + length]))
+            if ids:
+                found.append(ids)
+                at += length
+                break
+        else:
+            at += 1
+    return found
+
+
+# -- the checks
+
+
+def _numbers_hold(sentence: str, about: frozenset[str], facts: Facts) -> bool:
+    table = _data()["units"]
+    for match in _NUMBER.finditer(_without_levels(sentence)):
+        said = match.group(0).replace(",", "").replace("−", "-")
+        figure = re.match(r"-?\d+(?:\.\d+)?", said)
+        assert figure is not None
+        word = (match.group("unit") or "").lower()
+        unit, factor = table.get(word, ("", 1))
+        decimals = len(figure.group(0).partition(".")[2]) - {1: 0, 10: 1, 1000: 3}[factor]
+        if not facts.has(float(figure.group(0)) * factor, unit, decimals, about):
+            return False
+    return True
+
+
+def _counts_hold(plain: str, facts: Facts) -> bool:
+    tokens, data = plain.split(), _data()
+    for at, token in enumerate(tokens):
+        number = data["number_words"].get(token)
+        if number and set(tokens[at + 1 : at + 4]) & set(data["counted"]) and number not in facts.counts:
+            return False
+    return True
+
+
+def _sides_hold(plain: str, about: frozenset[str], facts: Facts) -> bool:
+    said = {side for side in ("left", "right") if side in plain.split()}
+    of = about or facts.mentioned
+    known = {ontology()[s].side or next((x for x in said if x in s.split("_")), None) for s in of}
+    return said <= known | facts.edges
+
+
+def _presence_holds(sentence: str, about: frozenset[str], facts: Facts) -> bool:
+    lower, data = f" {sentence.lower()} ", _data()
+    negated = any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", lower) for word in data["negations"])
+    if about & facts.absent and not about & facts.present and not negated:
+        return False
+    says_absent = any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", lower) for word in data["absence"])
+    return not (says_absent and about & facts.present and not about & facts.absent)
+
+
+def _diagnosis(plain: str, mentions: Iterable[frozenset[str]]) -> bool:
+    return bool(set(plain.split()) & set(_data()["diagnoses"]))
+
+
+# -- reading results
+
+
+def _of_finding(record: Mapping[str, Any]) -> Iterable[tuple[float, str]]:
+    for m in record["measurements"]:
+        yield m["value"], "" if m["unit"] == "lesions" else m["unit"]
+        if m["slice_k"] is not None:
+            yield m["slice_k"], ""
+    for index in record.get("slices") or ():
+        yield index, ""
+    for index in (record.get("number"), record.get("of")):
+        if index:
+            yield index, ""
+    yield round(100 * record["confidence"]), "%"
+    yield record["confidence"], ""
+    quality = record.get("quality") or {}
+    for value in (quality.get("dice"), quality.get("cases")):
+        if value is not None:
+            yield value, ""
+    for value in record.get("centre_mm", ()):
+        yield from ((value, ""), (value, "mm"))
+    for part in (record["box"] or {}).values():
+        for value in (v for corner in part for v in corner):
+            yield from ((value, ""), (value, "mm"))
+
+
+def _of_others(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozenset[str]]]:
+    for item in result.get("distances", ()):
+        if "value" in item:
+            yield item["value"], item["unit"], frozenset(item["structures"])
+    for item in result.get("comparisons", ()):
+        pair = frozenset(item["between"])
+        if "difference" in item:
+            yield item["difference"], item["unit"], pair
+            yield item.get("percent") or 0.0, "%", pair
+    scan = result.get("scan", {})
+    for value in (*scan.get("shape", ()), scan.get("slices")):
+        if value is not None:
+            yield value, "", frozenset()
+    for value in (*scan.get("spacing_mm", ()), scan.get("extent_mm")):
+        if value is not None:
+            yield from ((value, "mm", frozenset()), (value, "", frozenset()))
+    for value in scan.get("hu_range", ()):
+        yield value, "HU", frozenset()
+    if scan:
+        yield scan["soft_tissue_percent"], "%", frozenset()
+    for structure, value in result.get("phase", {}).get("mean_hu", {}).items():
+        yield value, "HU", frozenset({structure})
+    shown = result.get("show", {})
+    if shown:
+        yield shown["slice"], "", frozenset()
+        yield from ((value, "HU", frozenset()) for value in shown["window"])
+
+
+def _without_levels(sentence: str) -> str:
+    """Without the digits of names: L3, T10-L2, segment 7."""
+    text = re.sub(r"\b[CTLS]\d{1,2}\b", "", sentence)
+    return re.sub(r"\b(segments?|ribs?|vertebra[e]?)\s+\d+\b", r"\1", text, flags=re.IGNORECASE)
+
+
+def _ids(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(i for name in names for i in ontology().exact(name))
+
+
+def _groups(structure: str) -> set[str]:
+    parents = set(ontology()[structure].parents)
+    return parents | {g for p in parents for g in _groups(p)}
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return yaml.safe_load(files("assistant").joinpath("data/grounding.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def _names() -> dict[tuple[str, ...], frozenset[str]]:
+    """Every name and synonym as tokens; a plural is read as its singular."""
+    index: dict[tuple[str, ...], set[str]] = {}
+    for structure in ontology():
+        for name in ontology().names(structure):
+            tokens = tuple(normalise(name).split())
+            if sum(map(len, tokens)) < 3:  # two letters mean too many other things
+                continue
+            for form in (tokens, (*tokens[:-1], f"{tokens[-1]}s")):
+                index.setdefault(form, set()).add(structure)
+    return {tokens: frozenset(ids) for tokens, ids in index.items()}

@@ -1,0 +1,90 @@
+"""What a conversation remembers of the turns before, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from assistant.plan import Call, Plan
+
+DEPTH = 32
+
+
+@dataclass
+class Turn:
+    """One turn that did something: its calls."""
+
+    calls: list[dict[str, Any]]
+
+    def restored(self) -> list[Call]:
+        return [Call.from_dict(call) for call in self.calls]
+
+
+@dataclass
+class Dialogue:
+    """The state of one conversation about one study.
+
+    turns       turns that acted, oldest first; undo takes the last one away
+    pending     calls that wait for the answer to a question
+    suggestion  ids that were offered; "yes" takes them
+    """
+
+    turns: list[Turn] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    suggestion: list[str] = field(default_factory=list)
+    last: dict[str, Any] | None = None
+
+    def remember(self, plan: Plan) -> None:
+        """Take in a plan that was carried out. The same plan twice in a row counts once."""
+        record = plan.to_dict() | {"turns": len(self.turns)}
+        if self.last is not None and self.last == record:
+            return
+        self.pending = [call.state() for call in plan.pending]
+        self.suggestion = list(plan.suggestion)
+        if any(call.tool == "undo" for call in plan.calls):
+            if self.turns:
+                self.turns.pop()
+        calls = [call.state() for call in plan.calls if call.tool not in ("undo", "help", "report", "describe")]
+        calls = [call for call in calls if call["args"].get("targets")]
+        if calls:
+            self.turns = [*self.turns, Turn(calls)][-DEPTH:]
+        self.last = plan.to_dict() | {"turns": len(self.turns)}
+
+    def reset(self) -> None:
+        """Forget everything: another study was opened."""
+        self.turns, self.pending, self.suggestion, self.last = [], [], [], None
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of the last turn that acted."""
+        return self.turns[-1].restored() if self.turns else []
+
+    @property
+    def waiting(self) -> list[Call]:
+        return [Call.from_dict(call) for call in self.pending]
+
+    def history(self) -> list[Call]:
+        """Every remembered call, newest first; the calls of one turn in reverse order."""
+        return [call for turn in reversed(self.turns) for call in reversed(turn.restored())]
+
+    def mentions(self) -> list[tuple[str, ...]]:
+        """What was named, each once, in the order of first mention."""
+        seen: dict[tuple[str, ...], None] = {}
+        for call in reversed(self.history()):
+            for mention in mentions_of(call):
+                seen.setdefault(mention)
+        return list(seen)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Dialogue:
+        turns = [Turn(list(turn["calls"])) for turn in record.get("turns", ())]
+        return cls(turns, list(record.get("pending", ())), list(record.get("suggestion", ())), record.get("last"))
+
+
+def mentions_of(call: Call) -> Sequence[tuple[str, ...]]:
+    """The targets of a call as they were named; one by one when that is not known."""
+    return call.mentions or tuple((id,) for id in call.targets)

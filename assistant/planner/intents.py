@@ -1,0 +1,238 @@
+"""Clauses to wishes: which tool is meant, on which targets, with which measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .clauses import Clause, Item
+from .phrases import Target
+from .units import Size
+
+TOOL_OF_VERB = {"find": "locate", "check": "measure", "give": None, "exist": "detect", "show": "segment"}
+DISTANCE_ONLY_WITH_TWO = frozenset({"distance"})
+PREDICATES = frozenset({"enlargement", "dilation", "normality"})
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One thing that is wanted, as far as the words alone tell.
+
+    tool      None when the sentence names none: the dialogue or the target decides
+    senses    how measures were asked for, in order
+    measures  measures that are fixed by a condition ("splenomegaly")
+    flags     again, about, too, correction, only, yes, prior, exist, question, bare
+    """
+
+    tool: str | None = None
+    targets: tuple[Target, ...] = ()
+    excluded: tuple[Target, ...] = ()
+    senses: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    size: Size | None = None
+    unit: str | None = None
+    comparison: str | None = None
+    flags: frozenset[str] = frozenset()
+    extra: dict[str, Any] = field(default_factory=dict)
+    verb: str = ""
+
+
+def wishes(clause: Clause) -> list[Wish]:
+    """What a clause asks for; nothing for a negated one."""
+    if clause.negated:
+        return []
+    base = _base(clause)
+    special = _special(clause, base)
+    if special is not None:
+        return [special]
+    measures = [item for item in clause.items if item.kind == "measure" and not item.negated]
+    measures = _without_stray(measures)
+    comparison = _comparison(clause, base, measures)
+    if comparison is not None:
+        return [comparison]
+    if any(item.value == "unmeasurable" for item in measures):
+        return [replace(base, tool="measure", senses=("unmeasurable",))]
+    groups = _groups(clause.items, measures)
+    conditions = [target for target in base.targets if target.kind == "condition"]
+    if conditions and base.tool in (None, "detect", "measure", "locate") and not measures:
+        return [
+            replace(base, tool="measure", targets=(target,), measures=target.measures)
+            for target in conditions
+        ]
+    if not measures:
+        return [base]
+    made: list[Wish] = []
+    for targets, senses in groups:
+        made.append(replace(base, targets=tuple(targets), senses=tuple(senses), tool="measure"))
+    if _also_mask(base) and made:
+        everything = tuple(dict.fromkeys(target for wish in made for target in wish.targets))
+        made.insert(0, replace(base, targets=everything, senses=()))
+    return made
+
+
+def _base(clause: Clause) -> Wish:
+    flags = {item.kind for item in clause.items} & {"again", "correction", "only", "yes", "prior"}
+    flags |= {item.value for item in clause.items if item.kind == "again"}
+    verbs = clause.verbs()
+    if "exist" in verbs:
+        flags.add("exist")
+    if clause.question:
+        flags.add("question")
+    if any(item.kind == "prep" for item in clause.items[:1]) or _starts_with_in(clause):
+        flags.add("in")
+    sizes = [item.value for item in clause.items if item.kind == "size" and item.value != Size(None, None)]
+    size = Size(
+        next((s.low for s in sizes if s.low is not None), None),
+        next((s.high for s in sizes if s.high is not None), None),
+    )
+    unit = next((item.value for item in clause.items if item.kind == "unit"), None)
+    tool, verb = _tool(clause)
+    extra: dict[str, Any] = {}
+    for item in clause.of("view"):
+        name, value = item.value
+        extra[name] = value
+    for item in clause.of("format"):
+        extra["format"] = item.value
+    return Wish(
+        tool=tool,
+        verb=verb,
+        targets=tuple(clause.targets),
+        excluded=tuple(clause.excluded),
+        size=size if size != Size(None, None) else None,
+        unit=unit,
+        flags=frozenset(flags),
+        extra=extra,
+    )
+
+
+def _starts_with_in(clause: Clause) -> bool:
+    return bool(clause.items) and clause.items[0].kind == "again" and clause.items[0].keys[-1] in ("in", "on")
+
+
+def _tool(clause: Clause) -> tuple[str | None, str]:
+    """The tool of the first verb that says one, and that verb."""
+    verbs = clause.verbs()
+    strong = [verb for verb in verbs if verb not in ("give", "exist", "show")]
+    if "detect" in strong and "segment" in strong:
+        strong.remove("segment")
+    for verb in strong or verbs:
+        tool = TOOL_OF_VERB.get(verb, verb)
+        if tool or verb == verbs[-1]:
+            return tool, verb
+    return None, ""
+
+
+def _also_mask(base: Wish) -> bool:
+    """"segment the liver with its volume", "box the bladder and give its volume": a mask and a measure."""
+    return base.tool in ("segment", "locate") and base.verb in ("segment", "locate") and bool(base.targets)
+
+
+def _special(clause: Clause, base: Wish) -> Wish | None:
+    """Tools whose verb alone decides."""
+    verbs = clause.verbs()
+    has_measure = any(item.kind == "measure" and not item.negated for item in clause.items)
+    for tool in ("undo", "screen", "correct"):
+        if tool in verbs and not (tool == "correct" and has_measure):
+            return replace(base, tool=tool)
+    if "export" in verbs:
+        return replace(base, tool="export")
+    if "report" in verbs and not has_measure and not base.targets:
+        return replace(base, tool="report")
+    if "report" in verbs and not has_measure:
+        return replace(base, tool="report")
+    if "describe" in verbs and not has_measure:
+        return replace(base, tool="describe")
+    views = {item.value[0] for item in clause.of("view")}
+    if views and not has_measure and not ({"measure", "locate"} & set(verbs)):
+        return replace(base, tool="show", extra=base.extra | _slice_number(clause))
+    return None
+
+
+def _slice_number(clause: Clause) -> dict[str, Any]:
+    numbers = [item.value for item in clause.items if item.kind == "number"]
+    return {"slice": int(numbers[0])} if numbers else {}
+
+
+def _without_stray(measures: list[Item]) -> list[Item]:
+    """A bare "maximum" or "mean" before another measure is its adjective: "maximum length"."""
+    bare = {("maximum",), ("max",), ("minimum",), ("min",), ("mean",), ("average",), ("peak",)}
+    about_hu = {"mean_hu", "std_hu", "min_hu", "max_hu", "hu_range"}
+    kept: list[Item] = []
+    for place, item in enumerate(measures):
+        if item.keys in bare:
+            others = [other for other in measures if other is not item and other.keys not in bare]
+            if others and not any(other.value in about_hu for other in others):
+                continue
+            if others and all(other.keys in _HU_WORDS for other in others) and item.value != "mean_hu":
+                kept.append(item)
+                continue
+        if item.keys in _HU_WORDS and any(other.keys in bare for other in measures[:place]):
+            continue
+        kept.append(item)
+    return kept
+
+
+_HU_WORDS = {("hu",), ("attenuation",), ("density",), ("hounsfield", "unit"), ("hounsfield",), ("intensity",), ("hu", "value"), ("enhancement",)}  # fmt: skip
+
+
+def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Target], list[str]]]:
+    """Measures with their targets: "volume of A and density of B", "A volume, B length", "volume and HU of A"."""
+    wanted = [
+        item
+        for item in items
+        if (item.kind == "measure" and item in measures) or (item.kind == "target" and not item.negated)
+    ]
+    if not wanted:
+        return []
+    measure_first = wanted[0].kind == "measure"
+    groups: list[tuple[list[Target], list[str]]] = [([], [])]
+    for place, item in enumerate(wanted):
+        targets, senses = groups[-1]
+        if item.kind == "measure":
+            if measure_first and targets and _of_follows(wanted, place):
+                groups.append(([], [item.value]))
+            else:
+                senses.append(item.value)
+        elif not measure_first and senses and _measure_follows(wanted, place):
+            groups.append(([item.value], []))
+        else:
+            targets.append(item.value)
+    return [(targets, list(dict.fromkeys(senses))) for targets, senses in groups]
+
+
+def _of_follows(wanted: Sequence[Item], place: int) -> bool:
+    """A target of its own comes after this measure."""
+    return any(item.kind == "target" and item.value.refers not in ("it", "them") for item in wanted[place + 1 :])
+
+
+def _measure_follows(wanted: Sequence[Item], place: int) -> bool:
+    return any(item.kind == "measure" for item in wanted[place + 1 :])
+
+
+def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None:
+    """Between structures, or between this study and a prior one."""
+    compar = clause.of("compar")
+    superlative = clause.of("superl")
+    senses = tuple(dict.fromkeys(item.value for item in measures))
+    against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
+    if against_prior and base.tool not in ("segment", "locate", "export", "report"):
+        kept = tuple("size" if sense == "growth" else sense for sense in senses)
+        return replace(base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"})
+    if base.tool == "compare" or "compare" in clause.verbs():
+        return replace(base, tool="compare", senses=senses or _dimension(compar) or ("size",), comparison="structures")
+    if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
+        return replace(base, tool="compare", senses=_dimension(compar), comparison="structures")
+    if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
+        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
+        sense = dimension.get(superlative[0].value, "size")
+        return replace(base, tool="compare", senses=(sense,), comparison="structures")
+    return None
+
+
+def _dimension(compar: Sequence[Item]) -> tuple[str, ...]:
+    return (compar[0].value.rstrip("+-"),) if compar else ()
+
+
+def _which(clause: Clause) -> bool:
+    return any("which" in item.keys for item in clause.items if item.kind == "verb")

@@ -1,0 +1,116 @@
+"""Typing errors: unknown words are drawn to the nearest word that the planner knows, with care.
+
+Digits, short words, words in capitals' length of three and common English words are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from importlib.resources import files
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from .tokens import Token, fold, singular
+
+
+@lru_cache(maxsize=1)
+def common_words() -> frozenset[str]:
+    """English words that lie close to the planner's vocabulary and are no misspelling of it."""
+    text = (files(__package__) / "data" / "common_words.txt").read_text("utf-8")
+    return frozenset(singular(fold(word)) for word in text.split() if not word.startswith("#"))
+
+
+def allowed(length: int) -> int:
+    """Edits that a word of this length may be away from its correction."""
+    return 0 if length < 4 else 1 if length < 6 else 2 if length < 9 else 3
+
+
+class Speller:
+    """Corrects words against a vocabulary."""
+
+    def __init__(self, words: Collection[str], prefer: Collection[str] = ()) -> None:
+        self.words = frozenset(words)
+        self.prefer = frozenset(prefer)
+
+    @cached_property
+    def _by_length(self) -> dict[int, list[str]]:
+        table: dict[int, list[str]] = {}
+        for word in sorted(self.words):
+            if len(word) >= 4 and word.isalpha():
+                table.setdefault(len(word), []).append(word)
+        return table
+
+    @lru_cache(maxsize=8192)  # noqa: B019  one speller lives as long as the process
+    def nearest(self, word: str, relaxed: bool = False) -> str | None:
+        """The known word that `word` was meant to be, or None. `relaxed` tries common English words too."""
+        if word in self.words or not word.isalpha() or len(word) < 4:
+            return None
+        if not relaxed and word in common_words():
+            return None
+        limit = 1 if relaxed else allowed(len(word))
+        choices = [w for length in range(len(word) - limit, len(word) + limit + 1)
+                   for w in self._by_length.get(length, ())]  # fmt: skip
+        found = process.extract(word, choices, scorer=OSA.distance, score_cutoff=limit, limit=None)
+        ranked = sorted((self._cost(word, other, int(edits)), other) for other, edits, _ in found)
+        if not ranked or ranked[0][0] > limit + 0.75:
+            return None
+        return ranked[0][1]
+
+    def _cost(self, word: str, other: str, edits: int) -> float:
+        """Edits, more for another first letter or for short words far apart, less for anatomy."""
+        cost = edits + (0.0 if other in self.prefer else 0.2)
+        if word[0] != other[0]:
+            cost += 0.3 if word[:2] == other[1::-1] else 0.6
+        if sorted(word) == sorted(other):
+            cost -= 0.5
+        if len(other) < 6 and edits > allowed(len(other)):
+            cost += 2
+        return cost
+
+    @lru_cache(maxsize=8192)  # noqa: B019
+    def parts(self, word: str) -> tuple[str, str] | None:
+        """Two known words written as one: leftkidney."""
+        if word in self.words or word in common_words() or len(word) < 8 or not word.isalpha():
+            return None
+        for cut in range(4, len(word) - 3):
+            if word[:cut] in self.prefer and singular(word[cut:]) in self.prefer:
+                return word[:cut], singular(word[cut:])
+        return None
+
+    def correct(self, tokens: Sequence[Token]) -> list[Token]:
+        """Tokens with misspelt words drawn to known ones; everything else as it was."""
+        corrected: list[Token] = []
+        place = 0
+        while place < len(tokens):
+            token = tokens[place]
+            joined = self._joined(tokens, place)
+            if joined:
+                corrected.append(joined)
+                place += 2
+                continue
+            corrected += self._one(token)
+            place += 1
+        return corrected
+
+    def _one(self, token: Token) -> list[Token]:
+        if token.kind != "word" or token.key in self.words:
+            return [token]
+        parts = self.parts(token.key)
+        if parts:
+            return [replace(token, key=part) for part in parts]
+        better = self.nearest(token.key)
+        return [replace(token, key=better)] if better else [token]
+
+    def _joined(self, tokens: Sequence[Token], place: int) -> Token | None:
+        """One known word written as two: "panc reas"; only when neither half is a word by itself."""
+        pair = tokens[place : place + 2]
+        if len(pair) < 2 or any(token.kind != "word" for token in pair):
+            return None
+        key = singular(fold(pair[0].text + pair[1].text))
+        unknown = any(token.key not in self.words and token.key not in common_words() for token in pair)
+        if unknown and len(key) >= 6 and key in self.prefer:
+            return replace(pair[0], key=key, stop=pair[1].stop, text=f"{pair[0].text} {pair[1].text}")
+        return None

@@ -1,0 +1,197 @@
+"""Words to meanings: the longest known phrase at each place, with the few real ambiguities settled by context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from .lexicon import ROMAN, Entry, Lexicon, lexicon
+from .spelling import Speller
+from .tokens import Token, tokenise
+
+# Among meanings of the same phrase the first kind in this order that fits the context is taken.
+ORDER = (
+    "level condition correction again neg universe struct unsupported numbered lesion adj part view format "
+    "measure compar superl ordinal op unit number side pronoun prior verb all only yes seq conj prep filler"
+).split()
+_RANK = {kind: rank for rank, kind in enumerate(ORDER)}
+NOMINAL = frozenset({"struct", "level", "lesion", "part", "adj", "numbered", "unsupported", "universe", "condition"})
+_SUFFIXES = {"st", "nd", "rd", "th"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A stretch of the request and what it means. `kind` is an entry's kind, "word" or "sign" when unknown."""
+
+    kind: str
+    value: Any
+    text: str
+    keys: tuple[str, ...]
+    plural: bool = False
+    start: int = 0
+    stop: int = 0
+
+    def __repr__(self) -> str:
+        return f"{self.kind}:{self.text}"
+
+
+@lru_cache(maxsize=1)
+def speller() -> Speller:
+    words = lexicon()
+    anatomy = {word for phrase in words.nouns for word in phrase} | {"left", "right", "tumor", "lesion", "kidney"}
+    return Speller(words.words, anatomy)
+
+
+def prepare(text: str) -> list[Token]:
+    """Tokens with ordinals joined, hyphens between words dropped and typing errors mended."""
+    tokens = _ordinals(tokenise(text))
+    kept: list[Token] = []
+    for place, token in enumerate(tokens):
+        if token.text == "-" and token.kind == "sign":
+            around = tokens[max(place - 1, 0) : place + 2]
+            if not (len(around) == 3 and _countable(around[0]) and _countable(around[2])):
+                continue
+        elif token.text in ("'", "(", ")", "[", "]", "_"):
+            continue
+        kept.append(token)
+    return speller().correct(kept)
+
+
+def _countable(token: Token) -> bool:
+    return token.kind == "number" or any(c.isdigit() for c in token.key) or token.key in ROMAN or token.key in _ORDINALS
+
+
+_ORDINALS = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}
+
+
+def _ordinals(tokens: Sequence[Token]) -> list[Token]:
+    joined: list[Token] = []
+    for token in tokens:
+        before = joined[-1] if joined else None
+        if before and before.kind == "number" and token.key in _SUFFIXES and token.start == before.stop:
+            joined[-1] = replace(before, text=before.text + token.text, kind="ordinal", stop=token.stop)
+        else:
+            joined.append(token)
+    return joined
+
+
+def tag(tokens: Sequence[Token], words: Lexicon | None = None) -> list[Tag]:
+    """The meanings of the tokens in order; fillers are kept, for the coverage of a request."""
+    known = words or lexicon()
+    tokens = [token if token.kind == "sign" else token for token in tokens]
+    keys = [token.key if token.kind != "ordinal" else f"#{token.key}" for token in tokens]
+    tags: list[Tag] = []
+    place = 0
+    while place < len(tokens):
+        stop, kind, value = _longest(tokens, keys, place, tags, known)
+        span = tokens[place:stop]
+        tags.append(
+            Tag(
+                kind,
+                value,
+                " ".join(token.text for token in span),
+                tuple(keys[place:stop]),
+                any(token.plural for token in span),
+                place,
+                stop,
+            )
+        )
+        place = stop
+    return tags
+
+
+def _longest(
+    tokens: Sequence[Token], keys: Sequence[str], place: int, before: Sequence[Tag], known: Lexicon
+) -> tuple[int, str, Any]:
+    token = tokens[place]
+    if token.kind == "ordinal":
+        return place + 1, "ordinal", int(float(token.key))
+    found = list(known.trie.matches(keys, place))
+    for stop, entries in reversed(found):
+        fitting = [e for e in entries if _fits(e, tokens, keys, place, stop, before, known)]
+        if fitting:
+            entry = min(fitting, key=lambda e: _RANK[e.kind])
+            return stop, entry.kind, _value(entry)
+    if token.kind == "number":
+        return place + 1, "number", float(token.key)
+    if token.text == "-":
+        return place + 1, "range", None
+    return place + 1, "sign" if token.kind == "sign" else "word", token.key
+
+
+def _value(entry: Entry) -> Any:
+    if entry.kind == "number":
+        return float(entry.value)
+    return int(entry.value) if entry.kind == "ordinal" else entry.value
+
+
+def _fits(
+    entry: Entry,
+    tokens: Sequence[Token],
+    keys: Sequence[str],
+    start: int,
+    stop: int,
+    before: Sequence[Tag],
+    known: Lexicon,
+) -> bool:
+    """Whether a meaning is possible here."""
+    span = tokens[start:stop]
+    if entry.caps and not all(token.text.isupper() for token in span):
+        return False
+    following = tokens[stop] if stop < len(tokens) else None
+    last = next((tag for tag in reversed(before) if tag.kind != "filler"), None)
+    if entry.kind == "numbered" and stop == start + 1:
+        return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last)
+    if entry.kind == "op":
+        if entry.value in ("after_min", "after_max"):
+            return last is not None and last.kind in ("unit", "number")
+        return following is not None and _starts_number(keys, stop, known)
+    if entry.kind == "number":
+        return _number_word(keys, start, stop, known)
+    if entry.kind == "unit":
+        return last is not None and (last.kind in ("number", "prep") or last.kind == "unit") or span[0].key != "in"
+    if entry.kind == "side" and span[0].key in ("l", "r", "lt", "rt") and stop == start + 1:
+        return following is not None and following.kind == "word"
+    if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
+        return following is not None and _means(known, keys, stop, "lesion")
+    if entry.kind == "measure" and entry.value in ("min_hu", "max_hu", "mean_hu") and keys[start:stop] in _BARE:
+        return True
+    return True
+
+
+_BARE = (["maximum"], ["max"], ["minimum"], ["min"], ["mean"], ["average"], ["peak"])
+
+
+def _numbers_a_segment(token: Token, following: Token | None, after: Sequence[Token], last: Tag | None) -> bool:
+    """Whether "segment" is the noun: a number follows, or an organ or "which" stands before it."""
+    if token.plural:
+        return True
+    if following is not None and (following.kind == "number" or following.key in ROMAN):
+        if following.key == "i" and following.text == "I" and after and after[0].kind == "word":
+            return False
+        roomy = following.kind != "number" or 1 <= float(following.key) <= 8
+        return roomy and not (after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney"))
+    return last is not None and last.kind in ("struct", "adj", "all") and token.key == "segment"
+
+
+def _starts_number(keys: Sequence[str], place: int, known: Lexicon) -> bool:
+    while place < len(keys) and keys[place] in ("a", "an", "the", "about", "approximately", "or", "roughly"):
+        place += 1
+    if place >= len(keys):
+        return False
+    return keys[place].replace(".", "", 1).isdigit() or _means(known, keys, place, "number")
+
+
+def _number_word(keys: Sequence[str], start: int, stop: int, known: Lexicon) -> bool:
+    """Number words count only where a unit or another number sign follows: "one cm", not "the left one"."""
+    if stop >= len(keys):
+        return False
+    if keys[start] in ("one", "single", "half"):
+        return _means(known, keys, stop, "unit")
+    return True
+
+
+def _means(known: Lexicon, keys: Sequence[str], place: int, kind: str) -> bool:
+    return any(e.kind == kind for _, entries in known.trie.matches(keys, place) for e in entries)

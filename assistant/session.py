@@ -1,0 +1,228 @@
+"""A conversation about one CT: open, ask, stream, undo."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.answer import Answer, CallRecord
+from assistant.events import Answered, Event, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
+from assistant.tools import tools
+from assistant.tools.base import Turn
+from assistant.wording import words
+from assistant.workspace import Workspace
+from encoders.errors import BodyMapsError, Cancelled
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
+
+    from assistant.study import Study
+    from encoders.segmenters.base import Segmenter
+
+Emit = Callable[[Event], None]
+
+
+class Assistant:
+    """Opens studies.
+
+    llm: None for the offline planner, else a LangChain spec ("ollama:qwen3:8b") or chat model.
+    segmenter: a spec ("embedded", "universal:/models/swinunetr.pth") or a Segmenter.
+    """
+
+    def __init__(
+        self, llm: str | BaseChatModel | None = None, segmenter: str | Segmenter = "embedded"
+    ) -> None:
+        self._llm = llm
+        self._segmenter = segmenter
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        """The segmenter; its weights are loaded when it is first used."""
+        if not isinstance(self._segmenter, str):
+            return self._segmenter
+        from encoders.segmenters.registry import load
+
+        return load(self._segmenter)
+
+    def open(self, study: str | Path | Study, out: str | Path | None = None) -> Session:
+        """A session on a CT: a path (NIfTI, MHA, NRRD, DICOM folder, zip) or a Study. Nothing is computed yet.
+
+        out: the folder that "export" saves to. Raises BodyMapsError when the CT cannot be read.
+        """
+        from assistant.study import open_study
+
+        opened = open_study(Path(study)) if isinstance(study, (str, Path)) else study
+        return Session(opened, self.segmenter, self._llm, Path(out) if out is not None else None)
+
+
+class Session:
+    """One conversation. Questions are answered one at a time, whichever thread asks."""
+
+    def __init__(
+        self, study: Study, segmenter: Segmenter, llm: str | BaseChatModel | None = None, out: Path | None = None
+    ) -> None:
+        self.study = study
+        self.out = out
+        self.workspace = Workspace(study, segmenter)
+        self._llm = llm
+        self._history: list[Answer] = []
+        self._before: list[list[Any]] = []
+        """The messages before each answer of the history: where undo goes back to."""
+        self._messages: list[Any] = []
+        self._turn: Turn | None = None
+        self._emit: Emit = _ignore
+        self._calls: list[CallRecord] = []
+        self._results: list[Mapping[str, Any]] = []
+        self._lock = threading.RLock()
+
+    @property
+    def history(self) -> tuple[Answer, ...]:
+        return tuple(self._history)
+
+    @cached_property
+    def _agent(self) -> Any:
+        from assistant.agent import build_agent, chat_model
+
+        return build_agent(chat_model(self._llm), self._run)
+
+    def ask(self, text: str, on_event: Emit | None = None) -> Answer:
+        """Answer one request.
+
+        on_event: gets the events of `stream`, in the calling thread. Raises Cancelled after `cancel`, and
+        BodyMapsError when the language model cannot be reached; the conversation is then as it was.
+        """
+        with self._lock:
+            self.workspace.cancelled.clear()
+            return self._ask(text, on_event or _ignore)
+
+    async def stream(self, text: str) -> AsyncIterator[Event]:
+        """The events of one request, the answer last. Closing the iterator early cancels the work."""
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
+
+        def put(event: Event | None) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        work = asyncio.create_task(asyncio.to_thread(self.ask, text, put))
+        work.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await work
+        finally:
+            if not work.done():
+                self.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """Stop the running question, from any thread; it raises Cancelled."""
+        self.workspace.cancelled.set()
+
+    def undo(self, steps: int = 1) -> None:
+        """Forget the last turns. Masks stay, so asking again costs nothing."""
+        with self._lock:
+            for _ in range(min(steps, len(self._history))):
+                self._history.pop()
+                self._messages = self._before.pop()
+
+    # -- one turn
+
+    def _ask(self, text: str, emit: Emit) -> Answer:
+        from langchain_core.messages import HumanMessage
+
+        from assistant.agent import speak, tokens
+
+        started = time.perf_counter()
+        self._turn = Turn(self.workspace, out=self.out, history=self.history)
+        self._emit, self._calls, self._results = emit, [], []
+        for warning in self.study.warnings if not self._history else ():
+            self._turn.warn(warning)
+        before = self._messages
+        try:
+            messages = speak(self._agent, [*before, HumanMessage(text)])
+        except (BodyMapsError, Cancelled):
+            raise
+        except Exception as error:
+            if self._llm is None:
+                raise
+            raise BodyMapsError(f"the language model did not answer: {_first_line(error)}") from error
+        finally:
+            turn, self._turn = self._turn, None
+        last = messages[-1]
+        for sentence in last.response_metadata.get("removed", ()):
+            turn.warn(f"{words()['removed']} ({sentence})")
+        for token in tokens(last.text):
+            emit(TextToken(token))
+        answer = Answer(
+            request=text,
+            status=self._status(messages[len(before) :]),
+            text=last.text,
+            findings=tuple(turn.findings.values()),
+            calls=tuple(self._calls),
+            warnings=tuple(turn.warnings),
+            seconds=time.perf_counter() - started,
+            results=tuple(self._results),
+        )
+        if turn.undone:
+            self.undo(turn.undone)
+        else:
+            self._before.append(before)
+            self._messages = messages
+            self._history.append(answer)
+        emit(Answered(answer))
+        return answer
+
+    def _run(self, name: str, args: dict[str, Any]) -> Mapping[str, Any]:
+        """Run one tool of the current turn, with its events and its record."""
+        turn, index = self._turn, len(self._calls)
+        assert turn is not None, "tools run only while a question is answered"
+        if not index:
+            self._emit(Understood(_understood(name, args)))
+        self._emit(ToolStarted(index, name, args))
+        work, emit = self.workspace, self._emit
+        turn.progress = lambda fraction, what: emit(ToolProgress(index, name, fraction, what))
+        started, looked_up, computed = time.perf_counter(), work.looked_up, work.computed
+        result = tools()[name].call(turn, args)
+        seconds = time.perf_counter() - started
+        cached = work.looked_up > looked_up and work.computed == computed
+        self._calls.append(CallRecord(name, args, seconds, cached))
+        self._results.append(result)
+        emit(ToolFinished(index, name, seconds, cached, dict(result)))
+        return result
+
+    def _status(self, messages: list[Any]) -> str:
+        """act when something was done; clarify when all that was asked for is beyond the segmenter."""
+        plans = [m.response_metadata["plan"] for m in messages if m.response_metadata.get("plan")]
+        if self._results:
+            nothing = not any(set(r) & {"lines", "distances"} for r in self._results)
+            beyond = all(r.get("unsupported") and not _asked_for(r) for r in self._results if "error" not in r)
+            return "clarify" if nothing and beyond else "act"
+        if plans:
+            return str(plans[-1]["status"])
+        return "clarify" if messages[-1].text.rstrip().endswith("?") else "chat"
+
+
+def _asked_for(result: Mapping[str, Any]) -> list[Any]:
+    """The findings of a result that are no mere context."""
+    return [r for r in result.get("findings", ()) if r["structure"] not in result.get("context", ())]
+
+
+def _understood(name: str, args: Mapping[str, Any]) -> str:
+    parts = [name, *(str(t) for t in args.get("targets", ()))]
+    if args.get("within"):
+        parts.append(f"within {args['within']}")
+    return " ".join([*parts, *(str(m) for m in args.get("measures", ()))]).replace("_", " ")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _ignore(event: Event) -> None:
+    """What happens to events that nobody asked for."""
+
+

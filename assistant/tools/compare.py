@@ -1,0 +1,63 @@
+"""compare: the same measure of two or more structures of one scan, side by side."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+from assistant.tools.base import Query, Tool, Turn
+from assistant.tools.look import look
+from assistant.tools.measure import distances
+from assistant.wording import number, usual_measures, words
+
+
+def run(turn: Turn, query: Query) -> dict[str, Any]:
+    kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]
+    result = look(turn, query, kinds)
+    pairs = [
+        _compared(first, second, kind, query.unit)
+        for kind in kinds
+        if kind not in ("distance", "count")
+        for first, second in combinations([r for r in result["findings"] if r["present"]], 2)
+    ]
+    lines = [line for pair in pairs for line in pair.pop("lines")]
+    between = {"distances": distances(turn, result)} if "distance" in kinds else {}
+    return result | between | {"comparisons": pairs, "lines": lines}
+
+
+def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: str | None) -> dict[str, Any]:
+    """One measure of two findings: values, difference, and what share of the smaller one that is."""
+    say, name = words()["compare"], words()["measures"][kind].format(value="").strip()
+    pair: dict[str, Any] = {"kind": kind, "between": [first["structure"], second["structure"]]}
+    values = []
+    for record in (first, second):
+        value = next((m["value"] for m in record["measurements"] if m["kind"] == kind), None)
+        if value is None:
+            return pair | {"lines": [say["missing"].format(label=record["label"], measure=name)]}
+        values.append(value)
+    of_unit = next(m["unit"] for m in first["measurements"] if m["kind"] == kind)
+    a, b = values
+    texts = {
+        "measure": name[:1].upper() + name[1:],
+        "first": first["label"],
+        "second": second["label"],
+        "first_value": number(a, of_unit, unit),
+        "second_value": number(b, of_unit, unit),
+    }
+    pair |= {"values": values, "unit": of_unit, "difference": round(abs(a - b), 3)}
+    if a == b:
+        return pair | {"lines": [say["equal"].format(**texts)]}
+    low = abs(min(a, b, key=abs))
+    pair["percent"] = round(100 * abs(a - b) / low) if low else None
+    larger = first if a > b else second
+    pair["larger"] = larger["structure"]
+    line = say["line"].format(
+        **texts,
+        larger=larger["label"],
+        difference=number(abs(a - b), of_unit, unit),
+        percent="-" if pair["percent"] is None else pair["percent"],
+    )
+    return pair | {"lines": [line]}
+
+
+TOOL = Tool("compare", "Compare a measure of two structures of this scan, or their distance.", Query, run)

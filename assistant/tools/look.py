@@ -1,0 +1,214 @@
+"""Look for structures and describe what was found: the work that segment, measure, locate and detect share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assistant.answer import BoundingBox, Finding, measurement_dict
+from assistant.lesions import location, parts, shares
+from assistant.measure import Measurement, Unmeasurable, measure
+from assistant.tools.base import Query, Turn
+from assistant.wording import words
+from assistant.workspace import Found
+from encoders.geometry import Geometry
+from encoders.segmenters.base import Mask
+
+SIDES = (("left", "right"), ("back", "front"), ("bottom", "top"))
+"""The faces of a canonical (RAS+) grid: low and high end of each axis."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """One structure or lesion that was looked for. number, total: of several lesions, from 1; 0 for a structure."""
+
+    found: Found
+    mask: Mask
+    number: int = 0
+    total: int = 0
+    place: tuple[str, ...] = ()
+    measured: dict[str, Measurement | Unmeasurable] = field(default_factory=dict)
+
+    @property
+    def structure(self) -> str:
+        return self.mask.structure
+
+
+def look(turn: Turn, query: Query, kinds: Sequence[str] | None = None) -> dict[str, Any]:
+    """Look for the query's targets, measure them, and record the findings in the turn.
+
+    kinds: what to measure; None: what the query says.
+    Returns {"findings": [...], "unsupported": [...], "partial": {...}, "notes": [...]}.
+    """
+    work = turn.workspace
+    reach = work.reachable(query.targets)
+    notes: list[str] = []
+    found = work.find(reach.ids, turn.progress) if reach.ids else {}
+    seen: list[Seen] = []
+    for structure, result in found.items():
+        if work.words[structure].kind == "lesion":
+            seen += _lesions(turn, query, structure, result, notes)
+        else:
+            seen.append(Seen(result, result.mask))
+    wanted = query.measures if kinds is None else kinds
+    for item in seen:
+        _measure(turn, item, wanted)
+    context = _context(turn, query, reach.unsupported)
+    return {
+        "findings": [_record(turn, item) for item in (*seen, *context)],
+        "context": [item.structure for item in context],
+        "unsupported": [_unsupported(turn, structure) for structure in reach.unsupported],
+        "partial": {group: list(missing) for group, missing in reach.partial.items()},
+        "notes": notes,
+        "segmenter": work.segmenter.name,
+        "unit": query.unit,
+    }
+
+
+def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list[str]) -> list[Seen]:
+    """The lesions of one kind that the query means, largest first; an absent one when there is none."""
+    work = turn.workspace
+    geometry = work.study.volume.geometry
+    lesions = parts(found.mask, geometry)
+    seen = [Seen(found, mask, n, len(lesions)) for n, mask in enumerate(lesions, start=1)]
+    for item in seen:
+        item.place = _place(turn, item.mask)
+    if query.within is not None and query.within not in work.words[structure].within:
+        if not work.can_find(query.within):
+            notes.append(words()["notes"]["within_unknown"].format(region=work.words[query.within].name))
+        else:
+            seen = [item for item in seen if query.within in _place(turn, item.mask, query.within)]
+    if query.min_mm is not None or query.max_mm is not None:
+        low, high = query.min_mm or 0.0, query.max_mm if query.max_mm is not None else float("inf")
+        seen = [item for item in seen if low <= _length(turn, item) <= high]
+    if query.select != "all" and seen:
+        ordered = sorted(seen, key=lambda item: _length(turn, item), reverse=query.select == "largest")
+        chosen = ordered[(query.rank or 1) - 1 :][:1]
+        if not chosen:
+            notes.append(words()["notes"]["too_few"].format(count=len(seen), rank=query.rank))
+        seen = chosen
+    if not seen and lesions:
+        notes.append(words()["notes"]["none_match"].format(count=len(lesions), name=work.words[structure].name))
+    absent = Mask.absent(structure, found.mask.shape, found.mask.confidence)
+    return seen or ([] if lesions else [Seen(found, absent)])
+
+
+def _place(turn: Turn, lesion: Mask, region: str | None = None) -> tuple[str, ...]:
+    """Where a lesion lies: the organ's regions that can be found, else the organs; or whether in one region."""
+    work = turn.workspace
+    hosts = [h for h in work.words[lesion.structure].within if work.can_find(h)]
+    regions = [r for host in hosts for r in work.words.regions_of(host) if work.can_find(r)]
+    lobes_only = [r for r in regions if "lobe" not in r] or regions
+    chosen = lobes_only or hosts
+    if region is not None and region not in chosen:
+        chosen = [region]
+    masks = {name: f.mask for name, f in work.find(chosen, turn.progress).items()} if chosen else {}
+    return tuple(location(shares(lesion, masks, work.study.volume.geometry)))
+
+
+def _length(turn: Turn, item: Seen) -> float:
+    """Longest axial diameter in mm, the size by which lesions are ordered and chosen."""
+    _measure(turn, item, ["longest_diameter"])
+    result = item.measured["longest_diameter"]
+    return result.value if isinstance(result, Measurement) else 0.0
+
+
+def _measure(turn: Turn, item: Seen, kinds: Sequence[str]) -> None:
+    """Add what is wanted and was not measured yet. Absent structures have no numbers."""
+    if not item.mask.present:
+        return
+    for kind in kinds:
+        if kind == "count":
+            if item.total and item.number == 1:
+                item.measured[kind] = Measurement("count", item.total, "", method="26-connected parts of the mask")
+        elif kind != "distance" and kind not in item.measured:
+            item.measured[kind] = measure(kind, item.mask, turn.workspace.study.volume)
+
+
+def _context(turn: Turn, query: Query, unsupported: Sequence[str]) -> list[Seen]:
+    """Where an unsupported lesion would be: the region that was named, shown for orientation."""
+    work = turn.workspace
+    lesions = [s for s in unsupported if work.words[s].kind == "lesion"]
+    if not lesions or query.within is None or not work.can_find(query.within):
+        return []
+    found = work.find([query.within], turn.progress)[query.within]
+    return [Seen(found, found.mask)] if found.mask.present else []
+
+
+def _unsupported(turn: Turn, structure: str) -> dict[str, Any]:
+    work = turn.workspace
+    return {
+        "structure": structure,
+        "label": work.words[structure].name,
+        "kind": work.words[structure].kind,
+        "nearest": list(work.nearest(structure)),
+    }
+
+
+def _record(turn: Turn, item: Seen) -> dict[str, Any]:
+    """Add the finding to the turn, and return it as data with its sources."""
+    work, mask, geometry = turn.workspace, item.mask, turn.workspace.study.volume.geometry
+    name = work.words[item.structure].name
+    label = f"{name} {item.number} of {item.total}" if item.total > 1 else name
+    numbers = tuple(m for m in item.measured.values() if isinstance(m, Measurement))
+    box = BoundingBox.of(mask.box, geometry) if mask.box else None
+    key = (item.structure, item.number)
+    before = turn.findings.get(key)
+    kept = {m.kind: m for m in (*(before.measurements if before else ()), *numbers)}
+    finding = Finding(
+        structure=item.structure,
+        label=label,
+        present=mask.present,
+        confidence=mask.confidence,
+        shape=mask.shape,
+        box=box,
+        voxels=mask.voxels if mask.present else None,
+        measurements=tuple(kept.values()),
+    )
+    turn.findings[key] = finding
+    edges = cut_off(mask, geometry)
+    if edges and not work.words[item.structure].children:
+        turn.warn(words()["warnings"]["cut_off"].format(label=label, edges=" and ".join(edges)))
+    quality = item.found.quality
+    return {
+        "structure": item.structure,
+        "label": label,
+        "kind": work.words[item.structure].kind,
+        "number": item.number,
+        "of": item.total,
+        "present": mask.present,
+        "confidence": round(mask.confidence, 3),
+        "box": box.to_dict() if box else None,
+        "slices": slices(mask, geometry),
+        "cut_off": edges,
+        "location": [work.words[place].name for place in item.place],
+        "measurements": [
+            measurement_dict(m) | {"method": m.method, "note": m.note, "cut_off": m.cut_off} for m in numbers
+        ],
+        "unmeasurable": [
+            {"kind": m.kind, "reason": m.reason} for m in item.measured.values() if isinstance(m, Unmeasurable)
+        ],
+        "quality": {"level": quality.level, "dice": quality.dice, "cases": quality.cases, "note": quality.note},
+        "method": item.found.method,
+    }
+
+
+def slices(mask: Mask, geometry: Geometry) -> list[int] | None:
+    """First and last axial slice of a mask, as indices along the array's axial axis."""
+    if mask.box is None:
+        return None
+    axis = geometry.axial_axis
+    return [mask.box.start[axis], mask.box.stop[axis] - 1]
+
+
+def cut_off(mask: Mask, geometry: Geometry) -> list[str]:
+    """The faces of the scan that a mask reaches, in the patient's terms."""
+    if mask.box is None:
+        return []
+    box, shape = geometry.canonical_box(mask.box), geometry.canonical().shape
+    faces = []
+    for axis, (low, high) in enumerate(SIDES):
+        faces += [low] if box.start[axis] <= 0 else []
+        faces += [high] if box.stop[axis] >= shape[axis] else []
+    return faces

@@ -1,0 +1,28 @@
+"""undo: take back the last step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from assistant.tools.base import Tool, ToolArgs, Turn
+from assistant.wording import words
+
+
+class Undo(ToolArgs):
+    """How many steps."""
+
+    steps: int = Field(default=1, ge=1, le=100)
+
+
+def run(turn: Turn, args: Undo) -> dict[str, Any]:
+    """Count the steps; the session takes them back when the turn ends."""
+    possible = len(turn.history)
+    if not possible:
+        return {"notes": [words()["notes"]["all_undone"]], "undone": 0}
+    turn.undone = min(args.steps, possible)
+    return {"undone": turn.undone, "lines": [words()["undo"]["done"]]}
+
+
+TOOL = Tool("undo", "Take back the last step of this conversation.", Undo, run)

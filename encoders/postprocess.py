@@ -1,0 +1,85 @@
+"""Anatomy checks on one structure's logits, on the model's grid in RAS+ order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import cc3d
+import numpy as np
+import yaml
+from scipy.special import expit
+
+from prompts.ontology import Structure
+
+
+@cache
+def _registry() -> dict[str, Any]:
+    return yaml.safe_load(files("encoders").joinpath("postprocess.yaml").read_text())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The voxels that stay, and how sure.
+
+    keep: bool array on the model's grid.
+    confidence: see `confidence_of`; of the absence when nothing stays.
+    """
+
+    keep: np.ndarray
+    confidence: float
+
+    @property
+    def present(self) -> bool:
+        return bool(self.keep.any())
+
+
+def confidence_of(probability: np.ndarray, keep: np.ndarray) -> float:
+    """Expected Dice of the mask under the model's own probabilities: 2 sum(p m) / (sum(p) + sum(m)).
+
+    p counts within the mask and in its uncertain surroundings (p above 0.05).
+    """
+    near = probability * (probability > 0.05)
+    return float(2 * probability[keep].sum() / (near.sum() + keep.sum()))
+
+
+def judge(logits: np.ndarray, structure: Structure, voxel_ml: float, middle: float, width: float) -> Verdict:
+    """Keeps the plausible components of a structure.
+
+    logits: (X, Y, Z) float, RAS+ order. voxel_ml: volume of a voxel. middle, width: the body's middle and width
+    along x, in voxels.
+    """
+    probability = expit(logits.astype(np.float32))
+    registry = _registry()
+    rule = next(r for r in registry["rules"] if any(fnmatch(structure.id, m) for m in r["match"]))
+    parts, count = cc3d.connected_components(logits > 0, connectivity=26, return_N=True)
+    keep = np.zeros(logits.shape, bool)
+    if count:
+        statistics = cc3d.statistics(parts)
+        volumes = statistics["voxel_counts"].astype(float) * voxel_ml
+        volumes[0] = 0
+        offsets = (statistics["centroids"][:, 0] - middle) / width  # positive on the patient's right
+        limit = registry["wrong_side_share"]
+        if structure.side == "left":
+            volumes[offsets > limit] = 0
+        elif structure.side == "right":
+            volumes[offsets < -limit] = 0
+        largest = volumes.max()
+        order = [
+            int(p) for p in np.argsort(-volumes) if volumes[p] > max(rule["min_ml"], rule["share"] * largest)
+        ]
+        keep = np.isin(parts, order[: rule["keep"]]) if order else keep
+    if keep.any() and structure.volume_ml and not _touches_face(keep):
+        enough = registry["absent_share"] * structure.volume_ml[0]
+        if keep.sum() * voxel_ml < enough:
+            keep[:] = False
+    if not keep.any():
+        return Verdict(keep, float(1 - np.percentile(probability, 99.99)))
+    return Verdict(keep, confidence_of(probability, keep))
+
+
+def _touches_face(mask: np.ndarray) -> bool:
+    return any(mask.take(end, axis).any() for axis in range(3) for end in (0, -1))

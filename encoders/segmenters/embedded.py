@@ -1,0 +1,137 @@
+"""The model that ships with the project."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from encoders.errors import BodyMapsError
+from encoders.geometry import Box
+from encoders.segmenters.base import Mask, Progress, Quality
+from encoders.volume import Volume
+
+WEIGHTS = Path(str(files("encoders").joinpath("weights", "embedded.safetensors")))
+QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
+
+
+class EmbeddedSegmenter:
+    """The text-conditioned universal model with the project's own weights.
+
+    The features of the last studies are kept, so that a second question decodes only the new classes.
+
+    Args:
+        weights: another file written by training; default: the embedded one.
+        studies_kept: how many studies' features stay in memory (about half a gigabyte each).
+    """
+
+    def __init__(self, weights: Path = WEIGHTS, studies_kept: int = 1) -> None:
+        self.name = "embedded" if weights == WEIGHTS else weights.stem
+        self._path = weights
+        self._kept: OrderedDict[int, tuple[Volume, object]] = OrderedDict()
+        self._studies_kept = studies_kept
+
+    @cached_property
+    def _measured(self) -> dict[str, dict]:
+        return json.loads(QUALITY.read_text())["structures"] if QUALITY.exists() else {}
+
+    @cached_property
+    def _trained(self) -> tuple[str, ...]:
+        from encoders.checkpoints import read_config
+
+        return read_config(self._path)[0].structures
+
+    @cached_property
+    def model(self):
+        """The network on the chosen device, loaded at first use."""
+        from encoders.checkpoints import load_model
+        from encoders.device import device
+
+        return load_model(self._path).to(device())
+
+    def supported(self) -> frozenset[str]:
+        levels = self._measured
+        if self.name == "embedded" and levels:
+            return frozenset(s for s, entry in levels.items() if entry["level"] != "unsupported")
+        return frozenset(self._trained)
+
+    def quality(self, structure: str) -> Quality:
+        entry = self._measured.get(structure)
+        if self.name != "embedded" or entry is None:
+            level = "experimental" if structure in self.supported() else "unsupported"
+            return Quality(level)
+        return Quality(entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""))
+
+    def _features(self, volume: Volume, progress: Progress | None):
+        from encoders.inference import extract_features
+
+        key = id(volume)
+        if key not in self._kept:  # the volume is kept too, so that its id stays its own
+            self._kept[key] = (volume, extract_features(self.model, volume, progress=progress))
+            while len(self._kept) > self._studies_kept:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key][1]
+
+    def segment(
+        self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
+    ) -> dict[str, Mask]:
+        """Masks of supported structures on the volume's own grid.
+
+        Raises BodyMapsError for a structure outside `supported()`.
+        """
+        from encoders.inference import decode_in_parts, to_study_grid
+        from encoders.postprocess import judge
+        from prompts.ontology import ontology
+
+        unknown = [s for s in structures if s not in self.supported()]
+        if unknown:
+            raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
+
+        def scaled(low: float, high: float) -> Progress | None:
+            if progress is None:
+                return None
+            return lambda done, what: progress(low + (high - low) * done, what)
+
+        study = self._features(volume, scaled(0.0, 0.8))
+        text = self.model.embeddings(structures)
+        voxel_ml = study.grid.voxel_ml
+        middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
+        report = scaled(0.8, 1.0)
+        masks: dict[str, Mask] = {}
+        for index, logits in decode_in_parts(self.model, study, text):
+            structure = structures[index]
+            verdict = judge(
+                logits.cpu().numpy(), ontology()[structure], voxel_ml, middle, width
+            )
+            masks[structure] = self._to_study(structure, logits, verdict, study, volume, to_study_grid)
+            if report:
+                report((index + 1) / len(structures), f"drawing {ontology()[structure].name}")
+        return masks
+
+    @staticmethod
+    def _to_study(structure, logits, verdict, study, volume: Volume, to_study_grid) -> Mask:
+        """The kept voxels at the study's own resolution and axis order."""
+        import torch
+        from scipy import ndimage
+
+        geometry = volume.geometry
+        tight = Box.of_mask(verdict.keep)
+        if tight is None:
+            return Mask.absent(structure, geometry.shape, min(max(verdict.confidence, 0.0), 1.0))
+        coarse = tight.grown(2, verdict.keep.shape)
+        near = ndimage.binary_dilation(verdict.keep[coarse.slices], iterations=1)
+        values = logits[coarse.slices].masked_fill(torch.from_numpy(~near).to(logits.device), -8.0)
+        box, mask = to_study_grid(values, coarse.shifted(study.body.start), study.grid, study.canonical)
+        return Mask.from_crop(
+            structure,
+            geometry.shape,
+            geometry.from_canonical_box(box),
+            geometry.from_canonical(np.ascontiguousarray(mask)),
+            min(verdict.confidence, 1.0),
+        )

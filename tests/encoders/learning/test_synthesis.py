@@ -1,0 +1,85 @@
+"""Windows and painted CT from a small label map."""
+
+import numpy as np
+import pytest
+import torch
+
+from encoders.learning.cases import OUTSIDE, Case
+from encoders.learning.sampling import draw, fields
+from encoders.learning.synthesis import acquire, blur, noise, paint, recolour, tissue
+
+NAMES = ("unlabelled", "body_rest", "liver", "lung_lower_lobe_right", "vertebrae_L1", OUTSIDE)
+SIZE = (32, 24, 28)
+
+
+@pytest.fixture(scope="module")
+def source():
+    labels = np.full((40, 32, 36), NAMES.index(OUTSIDE), np.uint8)
+    labels[4:36, 4:28] = 1
+    labels[20:34, 8:24, 4:16] = 2
+    labels[20:34, 8:24, 18:32] = 3
+    labels[16:20, 5:10] = 4
+    case = Case("map", 3.0, None, labels, NAMES, frozenset(NAMES), frozenset(), None)
+    return fields(case, np.random.default_rng(0))
+
+
+def test_windows_repeat_with_the_seed_and_keep_the_labels(source):
+    one = draw(source, SIZE, np.random.default_rng(5))
+    two = draw(source, SIZE, np.random.default_rng(5))
+    assert torch.equal(one.labels, two.labels)
+    assert one.labels.shape == SIZE
+    assert set(one.labels.unique().tolist()) <= set(range(1, 6))
+
+
+def test_right_stays_right(source):
+    """No draw may mirror the body: lung and liver lie right of the spine in every window that shows both."""
+    seen = 0
+    for seed in range(20):
+        labels = draw(source, SIZE, np.random.default_rng(seed)).labels
+        liver, spine = (labels == 2).nonzero(), (labels == 4).nonzero()
+        if len(liver) > 50 and len(spine) > 20:
+            seen += 1
+            assert liver[:, 0].float().mean() > spine[:, 0].float().mean()
+    assert seen > 5
+
+
+def test_painted_tissue_has_plausible_hounsfield_units(source):
+    means = {2: [], 3: [], 5: []}
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        window = draw(source, SIZE, rng)
+        hu = paint(window, NAMES, rng)
+        assert torch.isfinite(hu).all()
+        for value, found in means.items():
+            if (window.labels == value).sum() > 30:
+                found.append(float(hu[window.labels == value].median()))
+    assert 20 < np.mean(means[2]) < 180
+    assert -950 < np.mean(means[3]) < -600
+    assert np.mean(means[5]) < -950
+
+
+def test_acquisition_blurs_and_adds_noise():
+    rng = np.random.default_rng(0)
+    flat = torch.zeros(16, 16, 16)
+    assert acquire(flat, rng).std() > 0.1
+    edge = torch.zeros(16, 16, 16)
+    edge[8:] = 100
+    soft = blur(edge, 1.0)
+    assert soft.mean() == pytest.approx(float(edge.mean()), abs=0.5)
+    assert soft[7, 8, 8] > 5
+
+
+def test_recolouring_leaves_air_alone(source):
+    rng = np.random.default_rng(1)
+    window = draw(source, SIZE, rng)
+    hu = torch.full(SIZE, -1000.0)
+    assert torch.equal(recolour(hu, window, NAMES, rng), hu)
+
+
+def test_noise_has_unit_variance():
+    assert noise((20, 20, 20), 3, np.random.default_rng(0)).std() == pytest.approx(1, abs=0.4)
+
+
+@pytest.mark.parametrize(("name", "fill"), [("lung_left", "lung"), ("rib_left_3", "bone"), ("liver", None)])
+def test_every_name_has_a_tissue(name, fill):
+    assert tissue(name).get("fill") == fill
