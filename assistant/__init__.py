@@ -1,7 +1,7 @@
 """The assistant: what did the user want, and what is the answer?
 
-`from assistant import Assistant` is all that most programs need. Importing this package is cheap: the agent, the
-segmenter and their libraries are imported when the first question is asked.
+`from assistant import Assistant` is all that most programs need. Importing this package is cheap: the agent,
+the segmenter and their libraries are imported when the first question is asked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The agent: a LangChain agent over the tools, driven by the offline planner or by a language model.
 
-The offline planner is a chat model like any other: it answers a request with tool calls and the results of the
-tools with text. A language model takes its place without another line changing, behind the middleware.
+The offline planner is a chat model like any other: it answers a request with tool calls and the results of
+the tools with text. A language model takes its place without another line changing, behind the middleware.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from langchain.agents import create_agent
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import PrivateAttr
@@ -26,7 +27,7 @@ from assistant.middleware.grounding import Grounding
 from assistant.middleware.messages import current, results
 from assistant.middleware.repair import Repair
 from assistant.middleware.scope import Scope
-from assistant.plan import Plan
+from assistant.plan import Plan, Status
 from assistant.planner import Dialogue, plan
 from assistant.tools import tools
 from assistant.wording import compose
@@ -67,6 +68,8 @@ class OfflinePlanner(BaseChatModel):
     It makes the calls of its plan one after the other, then says what their results say.
     """
 
+    heard: Callable[[Plan], None] | None = None
+    """Called with the plan of a request before its first tool runs."""
     _reader: Reader = PrivateAttr(default_factory=Reader)
 
     @property
@@ -95,17 +98,19 @@ class OfflinePlanner(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         message = self._answer(messages)
         chunks = [
-            {"name": call["name"], "args": json.dumps(call["args"]), "id": call["id"], "index": i}
+            tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i)
             for i, call in enumerate(message.tool_calls)
         ]
         if chunks:
             yield ChatGenerationChunk(
-                message=AIMessageChunk("", tool_call_chunks=chunks, response_metadata=message.response_metadata)
+                message=AIMessageChunk(
+                    content="", tool_call_chunks=chunks, response_metadata=message.response_metadata
+                )
             )
             return
         for i, token in enumerate(tokens(message.text)):
             metadata = message.response_metadata if i == 0 else {}
-            chunk = ChatGenerationChunk(message=AIMessageChunk(token, response_metadata=metadata))
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=token, response_metadata=metadata))
             if run_manager:
                 run_manager.on_llm_new_token(token, chunk=chunk)
             yield chunk
@@ -115,6 +120,8 @@ class OfflinePlanner(BaseChatModel):
         _, after = current(messages)
         done = sum(isinstance(m, ToolMessage) for m in after)
         metadata = {"plan": reading.to_dict()}
+        if not done and self.heard is not None:
+            self.heard(reading)
         if done < len(reading.calls):
             call = reading.calls[done]
             wanted = {"name": call.tool, "args": dict(call.args), "id": f"call_{uuid.uuid4().hex[:12]}"}
@@ -170,13 +177,17 @@ def build_agent(model: BaseChatModel, run: Runner) -> Any:
     return create_agent(
         model,
         [_tool(name, run) for name in tools()],
-        system_prompt=None if offline else files("assistant").joinpath("data/system.md").read_text(encoding="utf-8"),
+        system_prompt=None
+        if offline
+        else files("assistant").joinpath("data/system.md").read_text(encoding="utf-8"),
         middleware=middleware,
     )
 
 
 def _tool(name: str, run: Runner) -> BaseTool:
-    """A tool for LangChain. Arguments are validated by the tool itself, whose errors are data for the model."""
+    """A tool for LangChain. Arguments are validated by the tool itself, whose errors are data for the
+    model.
+    """
     tool = tools()[name]
 
     def call(**args: Any) -> str:
@@ -203,7 +214,9 @@ def plan_with_model(spec: str | BaseChatModel, requests: Sequence[str]) -> list[
         calls.append((name, args))
         return {"tool": name, "planned": True, "notes": ["planned, not run: there is no study"]}
 
-    agent, messages, plans = build_agent(chat_model(spec), note), [], []
+    agent = build_agent(chat_model(spec), note)
+    messages: list[BaseMessage] = []
+    plans: list[Plan] = []
     for request in requests:
         calls.clear()
         messages = speak(agent, [*messages, HumanMessage(request)])
@@ -216,5 +229,7 @@ def _plan_of(request: str, last: BaseMessage, calls: Sequence[tuple[str, dict[st
 
     made = tuple(Call(name, query_args(**args) if name in QUERY_TOOLS else args) for name, args in calls)
     planned = last.response_metadata.get("plan")
-    status = "act" if made else planned["status"] if planned else "clarify" if last.text.endswith("?") else "chat"
+    status: Status = (
+        "act" if made else planned["status"] if planned else "clarify" if last.text.endswith("?") else "chat"
+    )
     return Plan(request=request, status=status, calls=made, text=last.text)

@@ -35,7 +35,9 @@ class ToolProgress:
 
 @dataclass(frozen=True)
 class ToolFinished:
-    """result: what the tool returned, plain data; `result["error"]` says what went wrong, when something did."""
+    """result: what the tool returned, plain data; `result["error"]` says what went wrong, when something
+    did.
+    """
 
     index: int
     tool: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from assistant.measure import components
 from encoders.geometry import Box, Geometry
 from encoders.segmenters.base import Mask
 
@@ -21,16 +22,9 @@ REACH_MM = 15.0
 
 
 def parts(mask: Mask, geometry: Geometry) -> list[Mask]:
-    """The 26-connected parts of a lesion mask, largest first, specks left out."""
-    import cc3d
-
-    if mask.box is None:
-        return []
-    labels, count = cc3d.connected_components(mask.voxels, connectivity=26, return_N=True)
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    order = [i for i in np.argsort(-sizes, kind="stable") if sizes[i] * geometry.voxel_ml >= SMALLEST_ML]
+    """The lesions of a mask, largest first: its 26-connected pieces, specks left out."""
     return [
-        Mask.from_crop(mask.structure, mask.shape, mask.box, labels == i + 1, mask.confidence) for i in order
+        piece for piece in components(mask, geometry) if piece.voxel_count * geometry.voxel_ml >= SMALLEST_ML
     ]
 
 
@@ -44,21 +38,21 @@ def shares(lesion: Mask, regions: Mapping[str, Mask], geometry: Geometry) -> dic
 
     present = {name: region for name, region in regions.items() if region.box is not None}
     if lesion.box is None or not present:
-        return {name: 0.0 for name in regions}
+        return dict.fromkeys(regions, 0.0)
     margin = np.ceil(REACH_MM / np.asarray(geometry.spacing)).astype(int)
     window = lesion.box.grown(margin.tolist(), geometry.shape)
-    inside = _in_window(lesion, window)
+    inside = in_window(lesion, window)
     distances = np.stack(
         [
             edt.edt(~region, anisotropy=geometry.spacing, black_border=False)[inside]
-            if (region := _in_window(mask, window)).any()
+            if (region := in_window(mask, window)).any()
             else np.full(int(inside.sum()), np.inf)
             for mask in present.values()
         ]
     )
     nearest, near = distances.argmin(axis=0), distances.min(axis=0) <= REACH_MM
     counts = np.bincount(nearest[near], minlength=len(present)) / inside.sum()
-    return {name: 0.0 for name in regions} | dict(zip(present, counts.tolist(), strict=True))
+    return dict.fromkeys(regions, 0.0) | dict(zip(present, counts.tolist(), strict=True))
 
 
 def location(fractions: Mapping[str, float]) -> list[str]:
@@ -67,16 +61,7 @@ def location(fractions: Mapping[str, float]) -> list[str]:
     return sorted(named, key=lambda name: -fractions[name])
 
 
-def union(masks: Sequence[Mask]) -> npt.NDArray[np.bool_]:
-    """All voxels of several masks of one grid, as an array of the whole grid."""
-    full = masks[0].full()
-    for mask in masks[1:]:
-        if mask.box is not None:
-            full[mask.box.slices] |= mask.voxels
-    return full
-
-
-def _in_window(mask: Mask, window: Box) -> npt.NDArray[np.bool_]:
+def in_window(mask: Mask, window: Box) -> npt.NDArray[np.bool_]:
     """The part of a mask inside a box of the grid, as an array of the box's shape."""
     out = np.zeros(window.shape, dtype=bool)
     shared = mask.box.intersection(window) if mask.box else None

@@ -27,16 +27,26 @@ def contrast_phase(work: Workspace, progress: Progress | None = None) -> dict[st
     usable = [s for s in data["evidence"] if work.can_find(s)]
     if data["needs"] not in usable:
         reason = f"the model cannot segment the {work.words[data['needs']].name}"
-        return {"phase": None, "sure": None, "mean_hu": {}, "line": say["phase_unknown"].format(reason=reason)}
-    means = {}
+        return {
+            "phase": None,
+            "sure": None,
+            "mean_hu": {},
+            "line": say["phase_unknown"].format(reason=reason),
+        }
+    volume, means = work.study.volume, {}
     for structure, found in work.find(usable, progress).items():
-        value = measure("mean_hu", found.mask, work.study.volume) if found.mask.present else None
+        value = measure("mean_hu", found.mask, volume.geometry, volume.hu)
         if isinstance(value, Measurement):
             means[structure] = round(value.value)
     rule = next((rule for rule in data["rules"] if _holds(rule, means)), None)
     if rule is None:
         reason = f"the {work.words[data['needs']].name} was not found or has no usual density"
-        return {"phase": None, "sure": None, "mean_hu": means, "line": say["phase_unknown"].format(reason=reason)}
+        return {
+            "phase": None,
+            "sure": None,
+            "mean_hu": means,
+            "line": say["phase_unknown"].format(reason=reason),
+        }
     evidence = sentence_list([f"{work.words[s].name} {hu} HU" for s, hu in means.items()])
     line = say["phase"].format(phase=rule["phase"], sure=rule["sure"], evidence=evidence)
     return {"phase": rule["phase"], "sure": rule["sure"], "mean_hu": means, "line": line}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from encoders.geometry import Geometry
+from assistant.lesions import in_window
+from encoders.geometry import Box, Geometry
 from encoders.segmenters.base import Mask
 
-Points = npt.NDArray[np.float64]
+Points = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.str_]
 
 LIVER_SEGMENTS = tuple(f"liver_segment_{n}" for n in range(1, 9))
@@ -57,7 +58,10 @@ def divide_pancreas(points: Points, landmarks: Mapping[str, Points]) -> tuple[La
     sagittal plane; without both, the head is the right 40 % of the length.
     """
     # TotalSegmentator has no superior mesenteric artery, so most segmenters fall back on the aorta
-    for name, words in (("superior_mesenteric_artery", "the superior mesenteric artery"), ("aorta", "the aorta")):
+    for name, words in (
+        ("superior_mesenteric_artery", "the superior mesenteric artery"),
+        ("aorta", "the aorta"),
+    ):
         near = _at_level(landmarks.get(name), points)
         if near is None:
             continue
@@ -65,7 +69,9 @@ def divide_pancreas(points: Points, landmarks: Mapping[str, Points]) -> tuple[La
         head = points[:, 0] > midline
         if 0.05 < head.mean() < 0.95:
             fallback = "" if name != "aorta" else " (the superior mesenteric artery is not segmented)"
-            method = f"head taken as right of {words}{fallback}, body and tail as halves of the rest by length"
+            method = (
+                f"head taken as right of {words}{fallback}, body and tail as halves of the rest by length"
+            )
             break
     else:
         along = _along_main_axis(points)
@@ -153,18 +159,20 @@ def derive(
     absent = {name: Region(Mask.absent(name, organ.shape, organ.confidence), "") for name in rule.gives}
     if organ.box is None:
         return absent
-    whole = organ.full()
-    for mask in extra:
-        if mask.box is not None:
-            whole[mask.box.slices] |= mask.voxels
-    where = np.argwhere(whole)
+    belongs = [organ, *(mask for mask in extra if mask.box is not None)]
+    corners = [mask.box for mask in belongs if mask.box is not None]
+    window = Box(
+        tuple(np.min([box.start for box in corners], axis=0)),
+        tuple(np.max([box.stop for box in corners], axis=0)),
+    )
+    where = np.argwhere(np.any([in_window(mask, window) for mask in belongs], axis=0))
     seen = {name: _points(mask, geometry) for name, mask in landmarks.items() if mask.box is not None}
-    labels, method = rule.divide(geometry.to_world(where), seen)
+    labels, method = rule.divide(geometry.to_world(where + window.start), seen)
     regions = {}
     for name in rule.gives:
-        voxels = np.zeros(organ.shape, dtype=bool)
+        voxels = np.zeros(window.shape, dtype=bool)
         voxels[tuple(where[labels == name].T)] = True
-        regions[name] = Region(Mask.from_full(name, voxels, organ.confidence), method)
+        regions[name] = Region(Mask.from_crop(name, organ.shape, window, voxels, organ.confidence), method)
     return regions
 
 
@@ -207,7 +215,11 @@ def _around_cava(points: Points, landmarks: Mapping[str, Points]) -> tuple[Point
     offset = points[:, :2] - axis
     turn = np.arctan2(offset[:, 0], offset[:, 1])
     turn = np.where(turn < -0.75 * np.pi, turn + 2 * np.pi, turn)  # keep the right posterior part together
-    return turn, np.hypot(offset[:, 0], offset[:, 1]), f"geometric approximation, not from the hepatic veins: {words}"
+    return (
+        turn,
+        np.hypot(offset[:, 0], offset[:, 1]),
+        f"geometric approximation, not from the hepatic veins: {words}",
+    )
 
 
 def _left_of_cantlie(

@@ -15,7 +15,7 @@ from assistant.events import Answered, Event, TextToken, ToolFinished, ToolProgr
 from assistant.tools import tools
 from assistant.tools.base import Turn
 from assistant.wording import words
-from assistant.workspace import Workspace
+from assistant.workspace import Found, Workspace
 from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Assistant:
         return load(self._segmenter)
 
     def open(self, study: str | Path | Study, out: str | Path | None = None) -> Session:
-        """A session on a CT: a path (NIfTI, MHA, NRRD, DICOM folder, zip) or a Study. Nothing is computed yet.
+        """A session on a CT: a path (NIfTI, MHA, NRRD, DICOM folder, zip) or a Study. Nothing is computed
+        yet.
 
         out: the folder that "export" saves to. Raises BodyMapsError when the CT cannot be read.
         """
@@ -64,18 +65,23 @@ class Session:
     """One conversation. Questions are answered one at a time, whichever thread asks."""
 
     def __init__(
-        self, study: Study, segmenter: Segmenter, llm: str | BaseChatModel | None = None, out: Path | None = None
+        self,
+        study: Study,
+        segmenter: Segmenter,
+        llm: str | BaseChatModel | None = None,
+        out: Path | None = None,
     ) -> None:
         self.study = study
         self.out = out
         self.workspace = Workspace(study, segmenter)
         self._llm = llm
         self._history: list[Answer] = []
-        self._before: list[list[Any]] = []
-        """The messages before each answer of the history: where undo goes back to."""
+        self._before: list[tuple[list[Any], dict[str, Found]]] = []
+        """The messages and the mended masks before each answer of the history: where undo goes back to."""
         self._messages: list[Any] = []
         self._turn: Turn | None = None
         self._emit: Emit = _ignore
+        self._told = False
         self._calls: list[CallRecord] = []
         self._results: list[Mapping[str, Any]] = []
         self._lock = threading.RLock()
@@ -86,9 +92,12 @@ class Session:
 
     @cached_property
     def _agent(self) -> Any:
-        from assistant.agent import build_agent, chat_model
+        from assistant.agent import OfflinePlanner, build_agent, chat_model
 
-        return build_agent(chat_model(self._llm), self._run)
+        model = chat_model(self._llm)
+        if isinstance(model, OfflinePlanner):
+            model.heard = lambda plan: self._understood(plan.understood)
+        return build_agent(model, self._run)
 
     def ask(self, text: str, on_event: Emit | None = None) -> Answer:
         """Answer one request.
@@ -127,7 +136,8 @@ class Session:
         with self._lock:
             for _ in range(min(steps, len(self._history))):
                 self._history.pop()
-                self._messages = self._before.pop()
+                self._messages, mended = self._before.pop()
+                self.workspace.restore(mended)
 
     # -- one turn
 
@@ -138,10 +148,10 @@ class Session:
 
         started = time.perf_counter()
         self._turn = Turn(self.workspace, out=self.out, history=self.history)
-        self._emit, self._calls, self._results = emit, [], []
+        self._emit, self._told, self._calls, self._results = emit, False, [], []
         for warning in self.study.warnings if not self._history else ():
             self._turn.warn(warning)
-        before = self._messages
+        before, mended = self._messages, self.workspace.mended()
         try:
             messages = speak(self._agent, [*before, HumanMessage(text)])
         except (BodyMapsError, Cancelled):
@@ -167,10 +177,10 @@ class Session:
             seconds=time.perf_counter() - started,
             results=tuple(self._results),
         )
-        if turn.undone:
+        if any(call.tool == "undo" for call in self._calls):  # taking a step back is no step
             self.undo(turn.undone)
         else:
-            self._before.append(before)
+            self._before.append((before, mended))
             self._messages = messages
             self._history.append(answer)
         emit(Answered(answer))
@@ -181,7 +191,7 @@ class Session:
         turn, index = self._turn, len(self._calls)
         assert turn is not None, "tools run only while a question is answered"
         if not index:
-            self._emit(Understood(_understood(name, args)))
+            self._understood(_in_words(name, args))
         self._emit(ToolStarted(index, name, args))
         work, emit = self.workspace, self._emit
         turn.progress = lambda fraction, what: emit(ToolProgress(index, name, fraction, what))
@@ -194,24 +204,29 @@ class Session:
         emit(ToolFinished(index, name, seconds, cached, dict(result)))
         return result
 
+    def _understood(self, text: str) -> None:
+        """Say once a turn what the request was taken to mean."""
+        if text and not self._told:
+            self._told = True
+            self._emit(Understood(text))
+
     def _status(self, messages: list[Any]) -> str:
         """act when something was done; clarify when all that was asked for is beyond the segmenter."""
         plans = [m.response_metadata["plan"] for m in messages if m.response_metadata.get("plan")]
         if self._results:
-            nothing = not any(set(r) & {"lines", "distances"} for r in self._results)
-            beyond = all(r.get("unsupported") and not _asked_for(r) for r in self._results if "error" not in r)
-            return "clarify" if nothing and beyond else "act"
+            return "clarify" if all(map(_beyond, self._results)) else "act"
         if plans:
             return str(plans[-1]["status"])
         return "clarify" if messages[-1].text.rstrip().endswith("?") else "chat"
 
 
-def _asked_for(result: Mapping[str, Any]) -> list[Any]:
-    """The findings of a result that are no mere context."""
-    return [r for r in result.get("findings", ()) if r["structure"] not in result.get("context", ())]
+def _beyond(result: Mapping[str, Any]) -> bool:
+    """Whether a tool could do nothing of what was asked: an error, or only what the segmenter cannot find."""
+    asked = [r for r in result.get("findings", ()) if r["structure"] not in result.get("context", ())]
+    return "error" in result or (bool(result.get("unsupported")) and not asked and "report" not in result)
 
 
-def _understood(name: str, args: Mapping[str, Any]) -> str:
+def _in_words(name: str, args: Mapping[str, Any]) -> str:
     parts = [name, *(str(t) for t in args.get("targets", ()))]
     if args.get("within"):
         parts.append(f"within {args['within']}")
@@ -224,5 +239,3 @@ def _first_line(error: Exception) -> str:
 
 def _ignore(event: Event) -> None:
     """What happens to events that nobody asked for."""
-
-

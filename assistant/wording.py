@@ -47,8 +47,9 @@ def compose(results: Sequence[Result], before: str = "") -> str:
 
     before: what the planner has to say, such as a part of the request that was declined.
     """
+    merged = _merged(results)
     lines = [before] if before else []
-    lines += _findings(results)
+    lines += _findings(merged)
     for result in results:
         if "error" in result:
             lines.append(_sentence(str(result["error"])))
@@ -57,43 +58,52 @@ def compose(results: Sequence[Result], before: str = "") -> str:
             lines += [_distance(item, result) for item in result.get("distances", ())]
             lines += [str(note) for note in result.get("notes", ())]
             lines += _unsupported(result)
+    lines += _quality(merged)
     return "\n".join(dict.fromkeys(line for line in lines if line)) or words()["nothing"]
 
 
 # -- findings
 
 
-def _findings(results: Sequence[Result]) -> list[str]:
-    """One line for each structure or lesion, with what all calls of the turn found out about it."""
+def _merged(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Each structure or lesion once, with what all calls of the turn found out about it."""
     merged: dict[tuple[str, int], dict[str, Any]] = {}
     for result in results:
-        # what another answer is made of (a comparison, a report) has lines of its own
-        for record in () if result.get("own_words") else result.get("findings", ()):
+        for record in () if "report" in result else result.get("findings", ()):
             key = record["structure"], record["number"]
-            entry = merged.setdefault(key, dict(record) | {"segmenter": result["segmenter"]})
+            entry = merged.setdefault(key, dict(record) | {"segmenter": result["segmenter"], "silent": True})
+            # what a comparison is made of has lines of its own, but a structure that was not found is said
+            entry["silent"] &= bool(result.get("own_words")) and record["present"]
             entry["tools"] = [*entry.get("tools", ()), result["tool"]]
             entry["unit"] = result.get("unit") or entry.get("unit")
             entry["context"] = entry.get("context", True) and record["structure"] in result.get("context", ())
             for part in ("measurements", "unmeasurable"):
                 entry[part] = list({m["kind"]: m for m in (*entry[part], *record[part])}.values())
             entry |= {k: record[k] for k in ("centre_mm",) if k in record}
-    lines = [_lesion_count(records) for records in _lesion_groups(merged.values())]
-    lines += [_finding(record) for record in merged.values()]
-    return [*lines, *_quality(merged.values())]
+    return list(merged.values())
+
+
+def _findings(merged: Sequence[dict[str, Any]]) -> list[str]:
+    """The number of lesions where there are several, then one line a finding."""
+    counts = [_lesion_count(records) for records in _lesion_groups(merged)]
+    return counts + [_finding(record) for record in merged if not record["silent"]]
 
 
 def _lesion_groups(records: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for record in records:
-        if record["kind"] == "lesion" and record["present"]:
+        if record["kind"] == "lesion" and record["present"] and not record["silent"]:
             groups.setdefault(record["structure"], []).append(record)
-    return [group for group in groups.values() if group[0]["of"] > 1]
+    return [group for group in groups.values() if group[0]["of"] > 1 or _counted(group)]
+
+
+def _counted(records: list[dict[str, Any]]) -> bool:
+    return any(m["kind"] == "count" for record in records for m in record["measurements"])
 
 
 def _lesion_count(records: list[dict[str, Any]]) -> str:
-    first = records[0]
-    name = first["label"].rsplit(" ", 3)[0]
-    return words()["findings"]["lesions"].format(count=first["of"], name=f"{name}s")
+    count, name = records[0]["of"], records[0]["name"]
+    return words()["findings"]["lesions"].format(count=count, name=name if count == 1 else f"{name}s")
 
 
 def _finding(record: Mapping[str, Any]) -> str:
@@ -111,7 +121,7 @@ def _finding(record: Mapping[str, Any]) -> str:
         say["unmeasurable"].format(label=label, kind=_kind(m["kind"]), reason=_sentence(m["reason"]))
         for m in record["unmeasurable"]
     ]
-    sentences += [_sentence(note) for note in dict.fromkeys(m.get("note", "") for m in record["measurements"]) if note]
+    sentences += [note for m in record["measurements"] for note in _notes(m.get("note", ""))]
     if record["cut_off"]:
         kind = "cut_off_volume" if record["measurements"] else "cut_off"
         sentences.append(say[kind].format(edges=sentence_list(record["cut_off"])))
@@ -122,9 +132,19 @@ def _finding(record: Mapping[str, Any]) -> str:
     return " ".join(dict.fromkeys(sentences))
 
 
+def _notes(text: str) -> list[str]:
+    """The sentences of a measurement's note but for what this answer says once for the whole structure."""
+    sentences = [_sentence(part.strip()) for part in text.split(". ") if part.strip()]
+    return [s for s in sentences if words()["said_once"] not in s]
+
+
 def _facts(record: Mapping[str, Any]) -> list[str]:
     say = words()["findings"]
-    facts = [_measured(m, record.get("unit")) for m in record["measurements"] if m["kind"] not in ("count", "distance")]
+    facts = [
+        _measured(m, record.get("unit"), record.get("typical_ml"))
+        for m in record["measurements"]
+        if m["kind"] not in ("count", "distance")
+    ]
     if record["location"]:
         facts.insert(0, say["location"].format(places=sentence_list(record["location"])))
     if "centre_mm" in record:
@@ -139,11 +159,17 @@ def _extent(record: Mapping[str, Any]) -> str:
     return words()["findings"]["slices" if last > first else "one_slice"].format(first=first, last=last)
 
 
-def _measured(measurement: Mapping[str, Any], wish: str | None) -> str:
+def _measured(
+    measurement: Mapping[str, Any], wish: str | None, typical: Sequence[float] | None = None
+) -> str:
+    """One number in words. typical: the usual volume of an adult, ml."""
     value = number(measurement["value"], measurement["unit"], wish)
     if measurement.get("cut_off") and measurement["unit"] in (*LENGTHS, *VOLUMES):
         value = words()["findings"]["at_least"].format(value=value)
     fact = words()["measures"][measurement["kind"]].format(value=value)
+    if typical and measurement["kind"] == "volume" and not measurement.get("cut_off"):
+        low, high = (number(limit, "ml", wish) for limit in typical)
+        return words()["findings"]["typical"].format(fact=fact, low=low, high=high)
     if measurement["slice_k"] is None:
         return fact
     return words()["findings"]["in_slice"].format(fact=fact, slice=measurement["slice_k"])
@@ -168,7 +194,10 @@ def _quality(records: Iterable[Mapping[str, Any]]) -> list[str]:
         groups.setdefault(text, []).append(record["label"])
     if len(groups) == 1:
         return list(groups)
-    return [say["joint"].format(labels=_capital(sentence_list(labels)), text=text) for text, labels in groups.items()]
+    return [
+        say["joint"].format(labels=_capital(sentence_list(labels)), text=text)
+        for text, labels in groups.items()
+    ]
 
 
 # -- what is not a finding
@@ -184,12 +213,13 @@ def _distance(item: Mapping[str, Any], result: Result) -> str:
 
 
 def _unsupported(result: Result) -> list[str]:
-    say, lines = words()["unsupported"], []
+    say = words()["unsupported"]
+    lines: list[str] = []
     for item in result.get("unsupported", ()):
         kind = item["kind"] if item["kind"] in say else "structure"
         label = f"{item['label']}s" if kind == "lesion" else item["label"]
-        names = [name.replace("_", " ") for name in item["nearest"]]
-        nearest = say["nearest"].format(names=sentence_list(names)) if names else ""
+        others = [name.replace("_", " ") for name in item["nearest"]]
+        nearest = say["nearest"].format(names=sentence_list(others)) if others else ""
         lines.append(say[kind].format(segmenter=result["segmenter"], label=label, nearest=nearest))
     for group, missing in result.get("partial", {}).items():
         names = sentence_list([name.replace("_", " ") for name in missing[:6]])

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A structure that was looked for. method: how, in words, when the segmenter did not find it by itself."""
+    """A structure that was looked for. method: how, in words, when the segmenter did not find it by
+    itself.
+    """
 
     mask: Mask
     quality: Quality
@@ -29,8 +31,8 @@ class Found:
 class Reachable:
     """What of a wish can be looked for.
 
-    ids: to look for, in order. unsupported: asked for, cannot be looked for. partial: a group that is looked for
-    only in part, with its members that cannot be.
+    ids: to look for, in order. unsupported: asked for, cannot be looked for. partial: a group that is looked
+    for only in part, with its members that cannot be.
     """
 
     ids: tuple[str, ...]
@@ -41,8 +43,8 @@ class Reachable:
 class Workspace:
     """The masks of one study.
 
-    Nothing is computed when it is made. `find` runs the segmenter only for what is not there yet, so a follow-up
-    costs nothing. Safe to use from several threads; the segmenter runs once at a time.
+    Nothing is computed when it is made. `find` runs the segmenter only for what is not there yet, so a
+    follow-up costs nothing. Safe to use from several threads; the segmenter runs once at a time.
     """
 
     def __init__(self, study: Study, segmenter: Segmenter, words: Ontology | None = None) -> None:
@@ -54,6 +56,7 @@ class Workspace:
         """How many structures were asked of `find` so far, and how many of them were computed."""
         self.computed = 0
         self._found: dict[tuple[str, str], Found] = {}
+        self._mended: dict[str, Found] = {}
         self._lock = threading.RLock()
 
     # -- what can be looked for
@@ -79,7 +82,9 @@ class Workspace:
         return Reachable(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(unsupported)), partial)
 
     def nearest(self, structure: str) -> tuple[str, ...]:
-        """What can be looked for instead of an unsupported structure: its organ, or a group that contains it."""
+        """What can be looked for instead of an unsupported structure: its organ, or a group that contains
+        it.
+        """
         entry = self.words[structure]
         return tuple(s for s in (*entry.within, *entry.parents) if self._members(s)[0])[:2]
 
@@ -126,9 +131,24 @@ class Workspace:
         with self._lock:
             return {s: found for (name, s), found in self._found.items() if name == self.segmenter.name}
 
-    def forget(self) -> None:
+    def correct(self, found: Found) -> None:
+        """Put a mended mask in the place of the segmenter's, until `restore`."""
         with self._lock:
-            self._found.clear()
+            self._found[self._key(found.mask.structure)] = found
+            self._mended[found.mask.structure] = found
+
+    def mended(self) -> dict[str, Found]:
+        """The mended masks, for `restore`."""
+        with self._lock:
+            return dict(self._mended)
+
+    def restore(self, mended: dict[str, Found]) -> None:
+        """Go back to an earlier state of mending; what was mended since is segmented anew when asked for."""
+        with self._lock:
+            for structure in set(self._mended) | set(mended):
+                self._found.pop(self._key(structure), None)
+            self._mended = dict(mended)
+            self._found |= {self._key(s): found for s, found in mended.items()}
 
     def checked(self, progress: Progress | None) -> Progress:
         """A progress callback that stops the work once this workspace is told to cancel."""

@@ -73,8 +73,28 @@ class TextConditionedDecoder(nn.Module):
             nn.Conv3d(bottleneck_channels, hidden, 1),
         )
         self.controller = nn.Conv3d(2 * hidden, weights + biases, 1)
-        with torch.no_grad():
-            self.controller.bias[-1] += prior
+        self._initialise(hidden, prior)
+
+    @torch.no_grad()
+    def _initialise(self, hidden: int, prior: float) -> None:
+        """Starts every class with a head of its own whose layers keep the variance of what they read.
+
+        The controller is a hypernetwork: with an ordinary initialisation the heads it writes are so weak and so alike
+        that training stays at "nothing anywhere". Hyperfan initialisation (Chang et al., ICLR 2020), from the text
+        half only; the image half starts at zero.
+        """
+        nn.init.kaiming_normal_(self.text_to_vision.weight)
+        nn.init.zeros_(self.text_to_vision.bias)
+        nn.init.kaiming_normal_(self.precls_conv[2].weight)
+        nn.init.zeros_(self.controller.weight)
+        nn.init.zeros_(self.controller.bias)
+        self.controller.bias[-1] = prior
+        row = 0
+        for inside, outside in self.layers:
+            rows = slice(row, row + inside * outside)
+            # the words' second moment is 1 for entries of unit variance, and 2 / inside is He's variance
+            nn.init.normal_(self.controller.weight[rows, hidden:], std=(2 / (inside * hidden)) ** 0.5)
+            row += inside * outside
 
     def features(self, bottleneck: Tensor, full: Tensor) -> Features:
         """The class-independent part: (B, Cb, d, h, w) and (B, Cf, D, H, W) in, `Features` out."""

@@ -117,7 +117,8 @@ def extract_features(
 
 @torch.inference_mode()
 def decode(model: UniversalModel, study: StudyFeatures, text: Tensor) -> Tensor:
-    """Blended logits (C, *body shape) float32 of the classes with these text embeddings (C, text_dim)."""
+    """Blended logits (C, *body shape) float32 of the classes with these unit-length embeddings (C, text_dim)."""
+    text = model.conditioning(text)
     window = study.windows[0].voxels.shape[1:]
     size = [max(n, w) for n, w in zip(study.body.shape, window, strict=True)]
     weight = blending_weight(window).to(study.windows[0].voxels.device)

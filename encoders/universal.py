@@ -76,9 +76,16 @@ class UniversalModel(nn.Module):
         return torch.stack(channels, 1)
 
     def embeddings(self, structures: Sequence[str]) -> Tensor:
-        """(C, text_dim) cached embeddings of known structures. Raises ValueError for an unknown id."""
+        """(C, text_dim) cached embeddings of known structures, unit length. Raises ValueError for an unknown id."""
         rows = [self.config.structures.index(s) for s in structures]
         return F.normalize(self.class_embedding[rows], dim=1)
+
+    def conditioning(self, embeddings: Tensor) -> Tensor:
+        """Unit-length embeddings as the decoder reads them: entries of unit variance.
+
+        At unit length the text would drown in the image feature, and all classes would get one head.
+        """
+        return embeddings * embeddings.shape[1] ** 0.5
 
     def features(self, hu: Tensor) -> Features:
         """(B, D, H, W) Hounsfield units on the model's grid -> class-independent features."""
@@ -86,4 +93,4 @@ class UniversalModel(nn.Module):
 
     def forward(self, hu: Tensor, structures: Sequence[str]) -> Tensor:
         """(B, D, H, W) Hounsfield units -> (B, C, D, H, W) logits of the structures asked for."""
-        return self.decoder.decode(self.features(hu), self.embeddings(structures))
+        return self.decoder.decode(self.features(hu), self.conditioning(self.embeddings(structures)))

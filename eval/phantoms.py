@@ -64,14 +64,16 @@ class Ellipsoid:
         x, y, z = (2 * np.linalg.norm(matrix, axis=1)).tolist()
         return x, y, z
 
-    def axial_diameters(self) -> tuple[float, float]:
-        """Longest and shortest diameter of the largest axial (world z) section, which is through the centre.
+    def section_diameters(self, normal: Point = (0.0, 0.0, 1.0)) -> tuple[float, float]:
+        """Longest and shortest diameter of the largest section with this normal (default: axial).
 
-        The section is the ellipse p^T Q p = 1 with Q the upper left 2 x 2 block of R diag(r^-2) R^T.
+        That section runs through the centre and is the ellipse p^T B^T Q B p = 1, with Q = R diag(r^-2) R^T
+        and B two right-angled unit directions in the plane.
         """
         turn = rotation(self.turn)
         quadric = (turn / np.square(self.radii)) @ turn.T
-        low, high = np.linalg.eigvalsh(quadric[:2, :2])
+        _, _, basis = np.linalg.svd(np.asarray(normal, dtype=np.float64)[None])
+        low, high = np.linalg.eigvalsh(basis[1:] @ quadric @ basis[1:].T)
         return float(2 / np.sqrt(low)), float(2 / np.sqrt(high))
 
     def contains(self, points: npt.NDArray) -> npt.NDArray[np.bool_]:

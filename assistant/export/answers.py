@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assistant.answer import Answer, Finding
-from assistant.export.files import save_json
-from assistant.export.nifti import save_mask
-from encoders.geometry import Geometry
+from assistant.answer import Answer
+from assistant.export.files import replacing, save_json
+from assistant.study import Study, save_mask
 
 
-def save_answers(answers: Sequence[Answer], geometry: Geometry, folder: Path) -> list[Answer]:
-    """Save the masks of all findings and the answers; returns the answers with the paths of their masks.
+def save_answer(answer: Answer, study: Study, folder: Path) -> Answer:
+    """Save the masks of an answer's findings; returns the answer with their paths.
 
-    A structure's file is `<structure>.nii.gz`; of several lesions each has its number, `<structure>_2.nii.gz`.
+    A structure's file is `<structure>.nii.gz`; of several lesions the next ones are `<structure>_2.nii.gz`...
     """
-    saved: dict[str, Path] = {}
-    written = [_with_paths(answer, geometry, folder, saved) for answer in answers]
-    save_json([answer.to_dict() for answer in written], folder / "answer.json")
-    return written
-
-
-def _with_paths(answer: Answer, geometry: Geometry, folder: Path, saved: dict[str, Path]) -> Answer:
-    seen: dict[str, int] = {}
-    findings: list[Finding] = []
+    seen: Counter[str] = Counter()
+    findings = []
     for finding in answer.findings:
         if finding.present:
-            seen[finding.structure] = number = seen.get(finding.structure, 0) + 1
+            seen[finding.structure] += 1
+            number = seen[finding.structure]
             name = finding.structure if number == 1 else f"{finding.structure}_{number}"
-            key = f"{name} {finding.box}"
-            if key not in saved:
-                path = folder / f"{name}.nii.gz"
-                saved[key] = save_mask(finding.mask, geometry, path)
-            finding = replace(finding, mask_path=str(saved[key]))
+            path = save_mask(finding.mask, study, folder / f"{name}.nii.gz")
+            finding = replace(finding, mask_path=str(path))
         findings.append(finding)
     return replace(answer, findings=tuple(findings))
+
+
+def save_record(answers: Sequence[Answer], folder: Path) -> Path:
+    """`answer.json`: the answer as the contract writes it, or a list of them for several turns."""
+    records = [answer.to_dict() for answer in answers]
+    return save_json(records[0] if len(records) == 1 else records, folder / "answer.json")
+
+
+def save_table(answers: Sequence[Answer], folder: Path) -> Path:
+    """`measurements.csv`: one row a measurement."""
+    path = folder / "measurements.csv"
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["structure", "label", "present", "confidence", "measure", "value", "unit", "slice_k"])
+        for finding in (f for answer in answers for f in answer.findings):
+            head = [finding.structure, finding.label, finding.present, round(finding.confidence, 3)]
+            for m in finding.measurements:
+                rows.writerow([*head, m.kind, round(m.value, 3), m.unit, m.slice_k])
+            if not finding.measurements:
+                rows.writerow([*head, "", "", "", ""])
+    return path

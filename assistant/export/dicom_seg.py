@@ -34,12 +34,16 @@ def save_dicom_seg(masks: Mapping[str, Mask], study: Study, path: Path) -> Path:
         import highdicom as hd
         from pydicom.uid import ExplicitVRLittleEndian
     except ImportError as error:
-        raise BodyMapsError("DICOM SEG needs highdicom: install bodymaps[dicom], or use --format nifti") from error
+        raise BodyMapsError(
+            "DICOM SEG needs highdicom: install bodymaps[dicom], or use --format nifti"
+        ) from error
     source = _source(study)
     grid = _grid(source)
     geometry = study.volume.geometry
     if not geometry.canonical().same_grid(grid.canonical(), tolerance_mm=0.1):
-        raise BodyMapsError("the DICOM slices do not form the study's grid (tilted or uneven): use --format nifti")
+        raise BodyMapsError(
+            "the DICOM slices do not form the study's grid (tilted or uneven): use --format nifti"
+        )
     present = {name: mask for name, mask in masks.items() if mask.present}
     if not present:
         raise BodyMapsError("there is nothing to save: no structure was found")
@@ -73,7 +77,9 @@ def _segment(number: int, name: str) -> Any:
 
     entry = ontology()[name]
     code = entry.codes.get("SCT")
-    kind = CodedConcept(code, "SCT", entry.name) if code else CodedConcept(name[:16], "99BODYMAPS", entry.name)
+    kind = (
+        CodedConcept(code, "SCT", entry.name) if code else CodedConcept(name[:16], "99BODYMAPS", entry.name)
+    )
     value, meaning = CATEGORY.get(entry.kind, CATEGORY["organ"])
     return hd.seg.SegmentDescription(
         segment_number=number,
@@ -91,10 +97,9 @@ def _source(study: Study) -> list[Any]:
     """The series' slices from foot to head of the stack."""
     import pydicom
 
-    files = getattr(study, "dicom_files", ())
-    if not files:
+    if not study.dicom_files:
         raise BodyMapsError("DICOM SEG needs a study that was opened from DICOM: use --format nifti")
-    slices = [pydicom.dcmread(file) for file in files]
+    slices = [pydicom.dcmread(file) for file in study.dicom_files]
     normal = np.cross(*np.reshape(np.asarray(slices[0].ImageOrientationPatient, float), (2, 3)))
     return sorted(slices, key=lambda s: float(np.dot(normal, np.asarray(s.ImagePositionPatient, float))))
 

@@ -1,4 +1,7 @@
-"""Numbers from masks: pure functions, arrays in, millimetres out. scipy and cc3d load on the first measure."""
+"""Numbers from masks: pure functions, arrays in, millimetres out.
+
+scipy and cc3d load on the first measure, not on import.
+"""
 
 from assistant.measure.components import components
 from assistant.measure.kinds import KINDS, Kind

@@ -12,8 +12,8 @@ from encoders.segmenters.base import Mask
 def components(mask: Mask | npt.NDArray, geometry: Geometry) -> list[Mask]:
     """The 26-connected pieces, the largest first; equal ones from the patient's left, back and feet on.
 
-    They keep the structure and the confidence of the mask. A bare array gives pieces named "" with confidence 1.
-    An empty mask gives an empty list.
+    They keep the structure and the confidence of the mask. A bare array gives pieces named "" with
+    confidence 1. An empty mask gives an empty list.
     """
     import cc3d
 
@@ -26,13 +26,8 @@ def components(mask: Mask | npt.NDArray, geometry: Geometry) -> list[Mask]:
     for label in range(1, len(statistics["voxel_counts"])):
         inside = statistics["bounding_boxes"][label]
         box = Box(tuple(side.start for side in inside), tuple(side.stop for side in inside))
-        place = geometry.canonical_box(box.shifted(whole.box.start)).start
-        piece = Mask(
-            whole.structure,
-            whole.shape,
-            box.shifted(whole.box.start),
-            labels[inside] == label,
-            whole.confidence,
-        )
-        found.append((-int(statistics["voxel_counts"][label]), place, piece))
+        on_study = box.shifted(whole.box.start)
+        piece = Mask(whole.structure, whole.shape, on_study, labels[inside] == label, whole.confidence)
+        size = int(statistics["voxel_counts"][label])
+        found.append((-size, geometry.canonical_box(on_study).start, piece))
     return [piece for *_, piece in sorted(found, key=lambda entry: entry[:2])]

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.measure.region import Region
+from assistant.measure.surface import faces
 from assistant.measure.types import Measurement, Point
 from encoders.geometry import Box
 
 Floats = npt.NDArray[np.floating]
 
 _PROBES = 500
+_TOUCH_MM = 1e-6  # rounding of two ways to the same voxel face
 
 
 def distance(region: Region, other: Region) -> Measurement:
@@ -24,15 +26,17 @@ def distance(region: Region, other: Region) -> Measurement:
         return Measurement("distance", 0.0, "mm", (shared, shared), note="The structures overlap.")
 
     offset = np.subtract(there.start, here.start)  # both in the first region's voxel coordinates
-    a, b = _surface(region.voxels), _surface(other.voxels) + offset
+    a, b = faces(region.voxels), faces(other.voxels) + offset
     a_mm, b_mm = a @ region.steps, b @ region.steps
-    reach = float(KDTree(b_mm).query(a_mm[:: max(1, len(a_mm) // _PROBES)])[0].min())
+    probes = a_mm[:: max(1, len(a_mm) // _PROBES)]
+    reach = float(np.min(KDTree(b_mm).query(probes)[0]))
     near_a, near_b = _within(a_mm, b_mm, reach), _within(b_mm, a_mm, reach)  # nothing farther can be nearest
-    gaps, partners = KDTree(b_mm[near_b]).query(a_mm[near_a])
-    first = int(gaps.argmin())
-    ends = region.world(a[near_a][first]), region.world(b[near_b][partners[first]])
-    note = "The structures touch." if gaps[first] == 0 else ""
-    return Measurement("distance", float(gaps[first]), "mm", ends, note=note)
+    gaps, partners = (np.asarray(found) for found in KDTree(b_mm[near_b]).query(a_mm[near_a]))
+    nearest = int(gaps.argmin())
+    ends = region.world(a[near_a][nearest]), region.world(b[near_b][int(partners[nearest])])
+    touching = bool(gaps[nearest] < _TOUCH_MM)
+    note = "The structures touch." if touching else ""
+    return Measurement("distance", 0.0 if touching else float(gaps[nearest]), "mm", ends, note=note)
 
 
 def _placed(region: Region) -> Box:
@@ -45,23 +49,17 @@ def _shared_voxel(region: Region, other: Region, here: Box, there: Box) -> Point
     common = here.intersection(there)
     if common is None:
         return None
-    both = region.voxels[common.shifted(np.negative(here.start)).slices]
-    both = both & other.voxels[common.shifted(np.negative(there.start)).slices]
+    both = _part(region, common, here) & _part(other, common, there)
     if not both.any():
         return None
     first = np.unravel_index(int(both.argmax()), both.shape)
     return region.world(np.add(first, common.start) - here.start)
 
 
-def _surface(voxels: npt.NDArray[np.bool_]) -> Floats:
-    """(n, 3) centres of the voxel faces between a structure and what is not, in voxel coordinates."""
-    faces = []
-    for axis in range(3):
-        pad = [(int(a == axis), int(a == axis)) for a in range(3)]
-        crossings = np.argwhere(np.diff(np.pad(voxels, pad), axis=axis)).astype(np.float64)
-        crossings[:, axis] -= 0.5  # the crossing after padded voxel n is the face before voxel n
-        faces.append(crossings)
-    return np.concatenate(faces)
+def _part(region: Region, common: Box, placed: Box) -> npt.NDArray[np.bool_]:
+    """The region's voxels inside a box of the study's canonical array."""
+    i, j, k = (-n for n in placed.start)
+    return region.voxels[common.shifted((i, j, k)).slices]
 
 
 def _within(points: Floats, others: Floats, reach: float) -> npt.NDArray[np.bool_]:

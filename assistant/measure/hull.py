@@ -1,9 +1,9 @@
 """Calipers on voxel sets: convex hulls in voxel coordinates, lengths in millimetres.
 
-The surface of a voxel set is taken to be the centres of its voxels' faces (in a plane: of its pixels' edges), as
-in PyRadiomics' mesh diameters. A run of n voxels along an axis is then n voxels long and one voxel is as wide as
-itself. On random ellipses this is off by less than one pixel; voxel centres fall short by up to 1.5 and
-outer corners exceed by up to 1.3.
+The surface of a voxel set is taken to be the centres of its voxels' faces (in a plane: of its pixels' edges),
+where PyRadiomics' mesh diameters put it too. A run of n voxels along an axis is then n voxels long. On random
+ellipses the longest diameter is off by less than one pixel; from voxel centres it falls short by up to 1.5
+pixels, from outer corners it exceeds by up to 1.3.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def perpendicular(polygon: Floats, steps: Floats, axis_line: Line) -> Line:
     polygon: (n, 2) corners; steps: (2, 3). The chord's length over the place along the line is concave and
     linear between corners, so it is longest at a corner.
     """
-    flat, to_voxel = _flatten(polygon, steps)
-    direction = np.subtract(*_flatten(axis_line.ends, steps)[0][::-1])
+    flat, to_voxel = flatten(polygon, steps)
+    direction = np.subtract(*flatten(axis_line.ends, steps)[0][::-1])
     u = direction / np.linalg.norm(direction)
     v = np.array([-u[1], u[0]])
     along, across = flat @ u, flat @ v
@@ -74,23 +74,15 @@ def perpendicular(polygon: Floats, steps: Floats, axis_line: Line) -> Line:
     return Line(float(chords[at]), ends @ to_voxel)
 
 
-def narrowest(polygon: Floats, steps: Floats) -> Line:
-    """The smallest caliper width of a convex polygon: one jaw lies on an edge, the other on a corner."""
-    flat, to_voxel = _flatten(polygon, steps)
-    edges = np.roll(flat, -1, axis=0) - flat
-    normals = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.linalg.norm(edges, axis=1, keepdims=True)
-    depths = np.abs((flat[None] - flat[:, None]) @ normals[:, :, None])[..., 0]
-    widths = depths.max(axis=1)
-    edge = int(widths.argmin())
-    corner = flat[depths[edge].argmax()]
-    foot = corner - normals[edge] * ((corner - flat[edge]) @ normals[edge])
-    return Line(float(widths[edge]), np.array([corner, foot]) @ to_voxel)
+def flatten(points: Floats, steps: Floats) -> tuple[Floats, Floats]:
+    """(n, 2) points on a plane's two axes to (n, 2) mm on right-angled axes of that plane.
 
-
-def area(polygon: Floats) -> float:
-    """Area of a polygon in pixels, by the shoelace formula."""
-    x, y = polygon.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    Also the (2, 2) matrix of the way back. Exact for sheared planes: the right-angled axes are the QR basis
+    of the plane's directions.
+    """
+    basis, _ = np.linalg.qr(steps.T)
+    forward = steps @ basis
+    return points @ forward, np.linalg.inv(forward)
 
 
 def _line_ends(voxels: npt.NDArray[np.bool_], axis: int) -> npt.NDArray[np.bool_]:
@@ -101,16 +93,6 @@ def _line_ends(voxels: npt.NDArray[np.bool_], axis: int) -> npt.NDArray[np.bool_
     for where in (first, last):
         np.put_along_axis(ends, where, True, axis)
     return ends & voxels  # lines without any true voxel answered 0
-
-
-def _flatten(points: Floats, steps: Floats) -> tuple[Floats, Floats]:
-    """(n, 2) points on a plane's two axes to (n, 2) mm on right-angled axes of that plane, and the (2, 2) way back.
-
-    Exact for sheared planes: the right-angled axes are the QR basis of the plane's directions.
-    """
-    basis, _ = np.linalg.qr(steps.T)
-    forward = steps @ basis
-    return points @ forward, np.linalg.inv(forward)
 
 
 def _sides(start: int, stop: int, n: int) -> tuple[npt.NDArray, npt.NDArray]:

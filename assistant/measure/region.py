@@ -56,8 +56,11 @@ class Region:
 
     @cached_property
     def steps(self) -> npt.NDArray:
-        """(3, 3): row a is the step in mm from one voxel to the next along axis a. Lengths use this and not the
-        whole affine, so that they do not change in the last digit with the place of the crop."""
+        """(3, 3): row a is the step in mm from one voxel to the next along axis a.
+
+        Lengths use this and not the whole affine, so that they do not change in the last digit with the place
+        of the crop.
+        """
         return self.geometry.affine[:3, :3].T
 
     def values(self, hu: npt.NDArray) -> npt.NDArray:

@@ -38,7 +38,9 @@ class Budget(AgentMiddleware):
 
 
 class NoRepeats(AgentMiddleware):
-    """A call with the arguments of an earlier one of the same turn gets that one's result without running again."""
+    """A call with the arguments of an earlier one of the same turn gets that one's result without running
+    again.
+    """
 
     def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
         _, after = current(request.state["messages"])
@@ -46,7 +48,9 @@ class NoRepeats(AgentMiddleware):
         for message in after:
             if isinstance(message, AIMessage):
                 earlier = {call["id"] for call in message.tool_calls if _key(call) == key}
-                answer = next((m for m in after if isinstance(m, ToolMessage) and m.tool_call_id in earlier), None)
+                answer = next(
+                    (m for m in after if isinstance(m, ToolMessage) and m.tool_call_id in earlier), None
+                )
                 if answer is not None:
                     return ToolMessage(answer.content, tool_call_id=request.tool_call["id"], name=answer.name)
         return handler(request)

@@ -1,8 +1,9 @@
-"""No claim without a source: text of a language model is checked sentence by sentence against the tools' results.
+"""No claim without a source: text of a language model is checked sentence by sentence against the tools'
+results.
 
 A sentence stays when every number in it (with its unit), every side, count and structure is in a result that
-speaks of the same structure, when it does not call an absent structure present or a present one absent, and when
-it makes no diagnosis. All else is left out, and what the tools found is said instead.
+speaks of the same structure, when it does not call an absent structure present or a present one absent, and
+when it makes no diagnosis. All else is left out, and what the tools found is said instead.
 """
 
 from __future__ import annotations
@@ -35,48 +36,54 @@ class Facts:
 
     numbers: (value, unit or "", the structures that it is about; empty: about the scan).
     present, absent: structures that were found and that were not. mentioned: all that may be spoken of.
-    counts: numbers of things. edges: sides of the scan that cut something off.
+    places: for each lesion that was found the regions and organs that it lies in.
+    counts, lesion_counts: how many there are of anything, and of lesions.
+    edges: sides of the scan that cut something off.
     """
 
     numbers: tuple[tuple[float, str, frozenset[str]], ...]
     present: frozenset[str]
     absent: frozenset[str]
     mentioned: frozenset[str]
+    places: Mapping[str, frozenset[str]]
     counts: frozenset[int]
+    lesion_counts: frozenset[int]
     edges: frozenset[str]
 
     @classmethod
     def of(cls, results: Sequence[Mapping[str, Any]]) -> Facts:
-        numbers: list[tuple[float, str, frozenset[str]]] = []
-        present: set[str] = set()
-        absent: set[str] = set()
-        mentioned: set[str] = set()
-        counts: set[int] = set()
-        edges: set[str] = set()
-        for result in results:
-            for record in result.get("findings", ()):
-                about = frozenset({record["structure"]})
-                (present if record["present"] else absent).update(about)
-                mentioned |= about | _ids(record.get("location", ()))
-                counts.add(record.get("of", 0))
-                edges.update(record.get("cut_off", ()))
-                numbers += [(value, unit, about) for value, unit in _of_finding(record)]
-            findings = [r for r in result.get("findings", ()) if r["present"]]
-            counts.add(len(findings))
-            counts |= {sum(r["structure"] == s for r in findings) for s in {r["structure"] for r in findings}}
-            for item in result.get("unsupported", ()):
-                absent.add(item["structure"])
-                mentioned |= {item["structure"], *item["nearest"]}
-            numbers += list(_of_others(result))
-        everything = mentioned | {h for s in mentioned for h in (*ontology()[s].within, *_groups(s))}
+        words_ = ontology()
+        records = [r for result in results for r in result.get("findings", ())]
+        present = frozenset(r["structure"] for r in records if r["present"])
+        absent = {r["structure"] for r in records} | {
+            u["structure"] for result in results for u in result.get("unsupported", ())
+        }
+        places = {r["structure"]: _ids(r["location"]) | {*words_[r["structure"]].within} for r in records}
+        nearest = {s for result in results for u in result.get("unsupported", ()) for s in u["nearest"]}
+        named = {*present, *absent, *nearest, *(p for r in records for p in _ids(r["location"]))}
+        numbers = [(v, u, frozenset({r["structure"]})) for r in records for v, u in _of_finding(r)]
+        numbers += [fact for result in results for fact in _of_others(result)]
         return cls(
-            tuple(numbers),
-            frozenset(present),
-            frozenset(absent - present),
-            frozenset(everything),
-            frozenset(counts),
-            frozenset(edges),
+            numbers=tuple(numbers),
+            present=present,
+            absent=frozenset(absent) - present,
+            mentioned=frozenset(named | {h for s in named for h in (*words_[s].within, *_groups(s))}),
+            places={s: p for s, p in places.items() if s in present and words_[s].kind == "lesion"},
+            counts=frozenset(
+                c for result in results for c in _counts(result.get("findings", ()), lesions=False)
+            ),
+            lesion_counts=frozenset(c for result in results for c in _counts(result.get("findings", ()))),
+            edges=frozenset(edge for r in records for edge in r["cut_off"]),
         )
+
+    def about(self, mentions: Iterable[frozenset[str]], plain: str) -> frozenset[str]:
+        """The structures that a sentence is about: those it names, the members of groups that it names, and,
+        when it speaks of a lesion, the lesions that lie where it says."""
+        named = frozenset(i for ids in mentions for i in ids & self.mentioned)
+        members = {leaf for i in named for leaf in ontology().leaves(i)} & self.mentioned
+        lesions = {s for s, places in self.places.items() if places & named}
+        speaks_of_one = bool(set(plain.split()) & set(_data()["lesions"]))
+        return named | members | (lesions if speaks_of_one else set())
 
     def has(self, value: float, unit: str, decimals: int, about: frozenset[str]) -> bool:
         """Whether a number is in the results, as rounded as it is said, for one of the structures."""
@@ -87,7 +94,7 @@ class Facts:
             of_these = not about or not structures or bool(about & structures)
             if same_unit and of_these and abs(known - value) <= 0.5 * scale + 1e-9 + 1e-6 * abs(known):
                 return True
-        return not unit and not decimals and value == int(value) and int(value) in self.counts
+        return not unit and not decimals and value in self.counts | self.lesion_counts
 
 
 class Grounding(AgentMiddleware):
@@ -124,10 +131,10 @@ def supported(sentence: str, facts: Facts) -> bool:
     mentions = structures_in(plain)
     if any(not (ids & facts.mentioned) for ids in mentions):
         return False
-    about = frozenset(i for ids in mentions for i in ids & facts.mentioned)
+    about = facts.about(mentions, plain)
     return (
         _numbers_hold(sentence, about, facts)
-        and _counts_hold(plain, facts)
+        and _counts_hold(sentence, facts)
         and _sides_hold(plain, about, facts)
         and _presence_holds(sentence, about, facts)
         and not _diagnosis(plain, mentions)
@@ -167,11 +174,14 @@ def _numbers_hold(sentence: str, about: frozenset[str], facts: Facts) -> bool:
     return True
 
 
-def _counts_hold(plain: str, facts: Facts) -> bool:
-    tokens, data = plain.split(), _data()
-    for at, token in enumerate(tokens):
-        number = data["number_words"].get(token)
-        if number and set(tokens[at + 1 : at + 4]) & set(data["counted"]) and number not in facts.counts:
+def _counts_hold(sentence: str, facts: Facts) -> bool:
+    """ "two lesions", "3 small cysts": a number with what is counted at most two words after it."""
+    data = _data()
+    for said, between, thing in _count_pattern().findall(sentence.lower()):
+        if set(between.split()) & set(data["units"]):
+            continue  # a 24 mm lesion
+        number = data["number_words"].get(said) or int(said)
+        if number not in (facts.lesion_counts if thing in data["lesions"] else facts.counts):
             return False
     return True
 
@@ -199,6 +209,13 @@ def _diagnosis(plain: str, mentions: Iterable[frozenset[str]]) -> bool:
 # -- reading results
 
 
+def _counts(findings: Sequence[Mapping[str, Any]], lesions: bool = True) -> set[int]:
+    """How many a result says that there are: of each structure, of all, of several lesions in the mask."""
+    present = [r for r in findings if r["present"] and (r["kind"] == "lesion" or not lesions)]
+    per_structure = {sum(r["structure"] == s for r in present) for s in {r["structure"] for r in present}}
+    return {len(present), *per_structure, *(r["of"] for r in present if r["of"])}
+
+
 def _of_finding(record: Mapping[str, Any]) -> Iterable[tuple[float, str]]:
     for m in record["measurements"]:
         yield m["value"], "" if m["unit"] == "lesions" else m["unit"]
@@ -215,6 +232,8 @@ def _of_finding(record: Mapping[str, Any]) -> Iterable[tuple[float, str]]:
     for value in (quality.get("dice"), quality.get("cases")):
         if value is not None:
             yield value, ""
+    for value in record.get("typical_ml") or ():
+        yield value, "ml"
     for value in record.get("centre_mm", ()):
         yield from ((value, ""), (value, "mm"))
     for part in (record["box"] or {}).values():
@@ -240,6 +259,8 @@ def _of_others(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozense
             yield from ((value, "mm", frozenset()), (value, "", frozenset()))
     for value in scan.get("hu_range", ()):
         yield value, "HU", frozenset()
+    for value in result.get("acquisition", {}).values():
+        yield from ((value, "", frozenset()), (value, "mm", frozenset()))
     if scan:
         yield scan["soft_tissue_percent"], "%", frozenset()
     for structure, value in result.get("phase", {}).get("mean_hu", {}).items():
@@ -268,6 +289,13 @@ def _groups(structure: str) -> set[str]:
 @cache
 def _data() -> dict[str, Any]:
     return yaml.safe_load(files("assistant").joinpath("data/grounding.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def _count_pattern() -> re.Pattern[str]:
+    data = _data()
+    numbers, things = "|".join(data["number_words"]), "|".join([*data["lesions"], *data["things"]])
+    return re.compile(rf"(?<![\w.,-])(\d+|{numbers})((?:\s+[a-z%³]+){{0,2}}?)\s+({things})(?!\w)")
 
 
 @cache

@@ -35,8 +35,11 @@ class Repair(AgentMiddleware):
         if not calls:
             calls = [(name, args, None) for name, args in calls_in_text(message.text)]
         if not calls and message.invalid_tool_calls:
-            calls = [(str(bad["name"]), _loads(bad["args"] or ""), bad["id"]) for bad in message.invalid_tool_calls]
-        kept = [(name, prune(name, args), call) for name, args, call in calls if name in tools()]
+            calls = [
+                (str(bad["name"]), _loads(bad["args"] or ""), bad["id"]) for bad in message.invalid_tool_calls
+            ]
+        # a tool that does not exist stays: the agent tells the model so
+        kept = [(name, prune(name, args) if name in tools() else args, call) for name, args, call in calls]
         if not calls:
             return response
         content = message.content if message.tool_calls else ""
@@ -44,7 +47,12 @@ class Repair(AgentMiddleware):
             content,
             id=message.id,
             tool_calls=[
-                {"name": name, "args": args, "id": call or f"call_{uuid.uuid4().hex[:12]}", "type": "tool_call"}
+                {
+                    "name": name,
+                    "args": args,
+                    "id": call or f"call_{uuid.uuid4().hex[:12]}",
+                    "type": "tool_call",
+                }
                 for name, args, call in kept
             ],
         )
@@ -61,7 +69,8 @@ def calls_in_text(text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def prune(tool: str, args: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that make sense: known names, ids for phrases, values of the schema; all else is left out.
+    """The arguments that make sense: known names, ids for phrases, values of the schema; all else is left
+    out.
 
     Targets that are no structure stay, so that the tool can say so.
     """
@@ -69,7 +78,9 @@ def prune(tool: str, args: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in args.items() if name in fields and value not in (None, "", [], {})}
     if "targets" in kept:
         targets = kept["targets"] if isinstance(kept["targets"], list) else [kept["targets"]]
-        kept["targets"] = list(dict.fromkeys(t for target in targets for t in _ids(str(target)) or [str(target)]))
+        kept["targets"] = list(
+            dict.fromkeys(t for target in targets for t in _ids(str(target)) or [str(target)])
+        )
     if "measures" in kept:
         kinds = kept["measures"] if isinstance(kept["measures"], list) else [kept["measures"]]
         known = [k for k in map(_identifier, kinds) if k in get_args(MeasureKind)]
@@ -134,8 +145,12 @@ def _calls_of(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     for nested in ("tool_calls", "calls"):
         yield from _calls_of(value.get(nested))
-    name = next((value[k] for k in ("name", "tool", "function", "action") if isinstance(value.get(k), str)), None)
-    args = next((value[k] for k in ("arguments", "args", "parameters", "action_input", "input") if k in value), None)
+    name = next(
+        (value[k] for k in ("name", "tool", "function", "action") if isinstance(value.get(k), str)), None
+    )
+    args = next(
+        (value[k] for k in ("arguments", "args", "parameters", "action_input", "input") if k in value), None
+    )
     if name in tools():
         yield name, _loads(args) if isinstance(args, str) else args if isinstance(args, dict) else {}
 

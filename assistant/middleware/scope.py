@@ -13,7 +13,8 @@ from assistant.plan import Plan
 
 
 class Scope(AgentMiddleware):
-    """Ends the turn with the planner's own words when the request is out of scope or tries to change the rules.
+    """Ends the turn with the planner's own words when the request is out of scope or tries to change the
+    rules.
 
     read: the offline planner's reading of a request.
     """

@@ -1,61 +1,35 @@
-"""Clauses: a request cut into what is asked for one after the other, each with its verb, targets and measures."""
+"""Clauses: a request cut into what is asked for one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
+from .clause import Clause, Item
 from .lexicon import Lexicon
-from .phrases import PhraseReader, Target
+from .phrases import PhraseReader
+from .sizes import SizeReader
 from .tag import NOMINAL, Tag
-from .units import Size, to_mm
+from .target import Target
 
-STRONG = frozenset("segment measure locate find detect check compare screen report undo export correct describe".split())
-WEAK = frozenset({"give", "exist", "show"})
-
-
-@dataclass(frozen=True)
-class Item:
-    """A piece of a clause in order: a target, a measure, a bound on size, or another meaningful word."""
-
-    kind: str
-    value: Any
-    text: str = ""
-    link: str = ""
-    negated: bool = False
-    keys: tuple[str, ...] = ()
-    plural: bool = False
-
-
-@dataclass
-class Clause:
-    """One wish. `negated`: what is not wanted. `unknown`: words that mean nothing to the planner."""
-
-    items: list[Item] = field(default_factory=list)
-    negated: bool = False
-    unknown: list[str] = field(default_factory=list)
-    text: str = ""
-    question: bool = False
-    leading: str = ""
-
-    def of(self, *kinds: str) -> list[Item]:
-        return [item for item in self.items if item.kind in kinds]
-
-    def verbs(self) -> list[str]:
-        return [item.value for item in self.items if item.kind == "verb"]
-
-    @property
-    def targets(self) -> list[Target]:
-        return [item.value for item in self.items if item.kind == "target" and not item.negated]
-
-    @property
-    def excluded(self) -> list[Target]:
-        return [item.value for item in self.items if item.kind == "target" and item.negated]
-
-    @property
-    def has_content(self) -> bool:
-        return any(item.kind in ("target", "measure", "size", "compar", "view", "format") for item in self.items)
+STRONG = frozenset(
+    [
+        "segment",
+        "measure",
+        "locate",
+        "find",
+        "detect",
+        "check",
+        "compare",
+        "screen",
+        "report",
+        "undo",
+        "export",
+        "correct",
+        "describe",
+    ]
+)
+WEAK = frozenset({"give", "exist", "show", "state"})
 
 
 def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
@@ -67,8 +41,11 @@ def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
 class _Builder:
     def __init__(self, tags: Sequence[Tag], lexicon: Lexicon) -> None:
         self.all = list(tags)
-        self.tags = [tag for tag in tags if tag.kind != "filler" and not (tag.kind == "sign" and tag.value != "#")]
+        self.tags = [
+            tag for tag in tags if tag.kind != "filler" and not (tag.kind == "sign" and tag.value != "#")
+        ]
         self.reader = PhraseReader(self.tags, lexicon)
+        self.sizes = SizeReader(self.tags)
         self.done: list[Clause] = []
         self.clause = Clause()
         self.negation: str | None = None
@@ -77,7 +54,9 @@ class _Builder:
     def clauses(self) -> list[Clause]:
         place = 0
         while place < len(self.tags):
-            place = self._step(place)
+            stop = self._step(place)
+            self.clause.cover(self.tags[place:stop])
+            place = stop
         self._close()
         return self.done
 
@@ -102,8 +81,10 @@ class _Builder:
                 if any(item.kind == "target" and item.value.every for item in self.clause.items):
                     self.negation = "except"
             return place + 1
+        if tag.kind == "ordinal" and self.reader.kind(place + 1) == "verb":
+            return place + 1  # "first segment the liver"
         if tag.kind in ("op", "number"):
-            size, stop = self._size(place)
+            size, stop = self.sizes.read(place)
             if size is not None:
                 self._add(Item("size", size, tag.text))
                 return stop
@@ -113,12 +94,21 @@ class _Builder:
         if tag.kind == "verb" and not (tag.value == "exist" and self._quantifies(place)):
             self._verb(place)
             return place + 1
-        if tag.kind == "prep" and self._unit_wish(place):
+        if self.clause.negated and self.link and self.clause.items and tag.kind in ("only", "verb"):
+            self._close()
+        if tag.kind == "prep" and tag.keys == ("from",) and self.negation == "except":
+            self.negation = None
+            self._add(Item("from", True, tag.text))
+            return place + 1
+        late = self._late_host(place) if tag.kind == "prep" else None
+        if late is not None:
+            return late
+        if tag.kind == "prep" and self.sizes.unit_wish(place):
             self._add(Item("unit", self.tags[place + 1].value, self.tags[place + 1].text))
             return place + 2
         found, stop = self.reader.read(place)
         if found:
-            self._targets(found, place)
+            self._targets(found)
             return stop
         if tag.kind == "word":
             self.clause.unknown.append(tag.text)
@@ -127,6 +117,30 @@ class _Builder:
         self.link = ""
         return place + 1
 
+    def _late_host(self, place: int) -> int | None:
+        """The organ of a lesion with something in between: "lesions over 1 cm in segment 6"."""
+        if self.tags[place].keys[-1] not in ("in", "of", "within", "inside", "on", "throughout", "for"):
+            return None
+        at = next(
+            (n for n in range(len(self.clause.items) - 1, -1, -1) if self.clause.items[n].kind == "target"),
+            None,
+        )
+        if at is None or (at == len(self.clause.items) - 1 and self.clause.items[at].value.within):
+            return None
+        item = self.clause.items[at]
+        between = {later.kind for later in self.clause.items[at + 1 :]}
+        if (
+            item.value.lesion is None
+            or item.value.within
+            or not between <= {"size", "measure", "ordinal", "number", "unit"}
+        ):
+            return None
+        joined = self.reader.with_preposition(item.value, place, late=True)
+        if joined is None:
+            return None
+        self.clause.items[at] = replace(item, value=joined[0])
+        return joined[1]
+
     def _nothing_yet(self) -> bool:
         return not self.clause.items and not self.clause.unknown
 
@@ -134,8 +148,12 @@ class _Builder:
         return any(item.negated for item in clause.items)
 
     def _quantifies(self, place: int) -> bool:
-        """"any" before a noun of a clause that has its verb: no new clause."""
-        return self.tags[place].keys == ("any",) and bool(self.clause.items) and self.reader._head_follows(place + 1)
+        """As in "any" before a noun of a clause that has its verb: no new clause."""
+        return (
+            self.tags[place].keys == ("any",)
+            and bool(self.clause.verbs())
+            and self.reader.head_follows(place + 1)
+        )
 
     def _negate(self, place: int) -> int:
         tag = self.tags[place]
@@ -146,53 +164,77 @@ class _Builder:
         if tag.value == "replace":
             self.negation = "not"
             return place + 1
-        if following is not None and following.kind == "verb" and tag.value == "not" and following.value != "exist":
+        if (
+            following is not None
+            and following.kind == "verb"
+            and tag.value == "not"
+            and following.value != "exist"
+        ):
             self._close()
             self.clause.negated = True
             self.negation = None
             return place + 1
-        if tag.value == "not" and self.negation is None and self._nothing_yet() is False and self._complete():
-            pass
         self.negation = tag.value
         if following is not None and following.kind == "verb" and following.value == "exist":
             return place + 2
         return place + 1
 
     def _says_no(self, place: int) -> bool:
-        """"no, the left one": an answer, not a negation."""
+        """As in "no, the left one": an answer, not a negation."""
         if place != 0:
             return False
         raw = self.all
         at = raw.index(self.tags[place])
         nxt = raw[at + 1] if at + 1 < len(raw) else None
-        return nxt is not None and (nxt.keys in ((",",), ("the",), (".",), ("i",)) or nxt.kind in ("correction", "neg"))
-
-    def _complete(self) -> bool:
-        return self.clause.has_content
+        return nxt is not None and (
+            nxt.keys in ((",",), ("the",), (".",), ("i",)) or nxt.kind in ("correction", "neg")
+        )
 
     # ---- verbs ----------------------------------------------------------------------------------------
 
     def _verb(self, place: int) -> None:
         tag = self.tags[place]
+        if tag.value == "report" and place and self.tags[place - 1].kind == "prep":
+            return  # "in the report"
+        if self._names_result(tag):
+            self._add(Item("result", tag.value, tag.text))
+            return
         starts = self._starts_clause(place)
         if starts:
             link = self.link
             self._close()
             self.link = ""
             self.clause.leading = link
+        if self.negation and not starts and not self.clause.has_content:
+            self.clause.negated = True
         self.negation = None if self.negation != "except" or starts else self.negation
         self._add(Item("verb", tag.value, tag.text, keys=tag.keys))
+
+    def _names_result(self, tag: Tag) -> bool:
+        """As in "The left kidney mask": the noun, not a wish, when the clause has its verb already."""
+        last = self.clause.items[-1] if self.clause.items else None
+        after_target = last is not None and last.kind == "target" and not self.link
+        return after_target and bool(self.clause.verbs()) and tag.keys in _RESULTS
 
     def _starts_clause(self, place: int) -> bool:
         """A verb opens a new clause when the one before has something to do already."""
         tag = self.tags[place]
         if self.clause.negated:
-            return bool(self.clause.items) and tag.value in STRONG | WEAK and (bool(self.link) or tag.value in STRONG)
+            return bool(self.clause.items) and (
+                bool(self.link) or (tag.value in STRONG and self._target_follows(place))
+            )
+        if tag.value == "compare" and tag.keys in (("vs",), ("versus",)):
+            return False
+        if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
+            return False
         if not self.clause.has_content:
             return bool(self.clause.verbs()) and self.link != "" and tag.value in STRONG
         if tag.value in STRONG:
             return bool(self.link) or self._target_follows(place)
         return bool(self.link) and not (tag.value == "exist" and tag.keys == ("any",))
+
+    def _only_targets(self) -> bool:
+        return all(item.kind in ("target", "prep") and not item.negated for item in self.clause.items)
 
     def _target_follows(self, place: int) -> bool:
         """A noun stands after this verb before the next one: the verb has an object of its own."""
@@ -205,66 +247,66 @@ class _Builder:
 
     # ---- targets --------------------------------------------------------------------------------------
 
-    def _targets(self, found: Sequence[Target], place: int) -> None:
+    def _targets(self, found: Sequence[Target]) -> None:
         negated = self.negation is not None
         for number, target in enumerate(found):
-            self._add(Item("target", target, target.text, link=self.link if number == 0 else "", negated=negated))
+            target = self._shared_side(target) if number == 0 else target
+            if not negated and (self._said_already(target) or self._picks_out(target)):
+                continue
+            self._add(
+                Item("target", target, target.text, link=self.link if number == 0 else "", negated=negated)
+            )
         self.link = ""
 
-    # ---- sizes ----------------------------------------------------------------------------------------
+    def _shared_side(self, target: Target) -> Target:
+        """As in "left upper and lower lobes", "the left kidney and adrenal": the side holds on."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if self.link not in ("and", "or", "&", "/") or last is None or last.kind != "target" or target.sides:
+            return target
+        sides = last.value.sides
+        if len(sides) != 1 or "both" in sides or not target.noun or not self.reader.sideable(target):
+            return target
+        if target.lesion or (target.plural and last.value.kind != "part"):
+            return target
+        return self.reader.resolve(replace(target, sides=sides))
 
-    def _unit_wish(self, place: int) -> bool:
-        nxt = self.tags[place + 1] if place + 1 < len(self.tags) else None
-        return self.tags[place].keys[-1] == "in" and nxt is not None and nxt.kind == "unit"
-
-    def _size(self, place: int) -> tuple[Size | None, int]:
-        """over 1 cm, between 5 and 10 mm, 8 mm or more; a bare "3 cm" says nothing of what is wanted."""
-        tag = self.tags[place]
-        op = tag.value if tag.kind == "op" else None
-        at = place + 1 if op else place
-        first, unit, at = self._quantity(at)
-        if first is None:
-            return None, place
-        second: float | None = None
-        step = at
-        if op == "between" or self._is_range(step):
-            step += 1 if step < len(self.tags) and self.tags[step].kind in ("conj", "range", "prep", "op") else 0
-            second, last_unit, stop = self._quantity(step)
-            if second is not None:
-                unit, at = unit or last_unit, stop
-                low, high = to_mm(first, unit or last_unit), to_mm(second, last_unit or unit)
-                if low is not None and high is not None:
-                    return Size(min(low, high), max(low, high)), at
-                return None, place
-        if at < len(self.tags) and self.tags[at].kind == "op" and self.tags[at].value in ("after_min", "after_max"):
-            op, at = self.tags[at].value.removeprefix("after_"), at + 1
-        value = to_mm(first, unit)
-        if value is None or op is None:
-            return (Size(None, None), at) if unit and op is None else (None, place)
-        return (Size(value, None) if op == "min" else Size(None, value)), at
-
-    def _is_range(self, at: int) -> bool:
-        if at >= len(self.tags) or self.reader.kind(at + 1) != "number":
+    def _picks_out(self, target: Target) -> bool:
+        """What follows says which, or what: "liver lesion, the largest", "muscle volume of the psoas"."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if self.link in ("and", "or"):
             return False
-        return self.tags[at].kind == "range" or self.tags[at].keys[-1] == "to"
+        after_lesion = last is not None and last.kind == "target" and last.value.lesion
+        if last is not None and after_lesion and target.refers == "select" and last.value.select == "all":
+            chosen = replace(last.value, select=target.select, rank=target.rank)
+            self.clause.items[-1] = replace(last, value=chosen)
+            return True
+        if not target.plain or self.link:
+            return False
+        leaves = self._leaves(target)
+        for place, item in enumerate(self.clause.items):
+            wider = item.kind == "target" and item.value.plain and not item.value.every and not item.negated
+            if wider and leaves < self._leaves(item.value):
+                self.clause.items[place] = replace(item, value=target, text=target.text)
+                return True
+        return False
 
-    def _quantity(self, at: int) -> tuple[float | None, str | None, int]:
-        if self.reader.kind(at) != "number":
-            return None, None, at
-        value = float(self.tags[at].value)
-        if self.reader.kind(at + 1) == "number" and self.tags[at + 1].keys[0] in ("half", "0.5"):
-            value += 0.5
-            at += 1
-        if self.reader.kind(at + 1) == "unit":
-            return value, self.tags[at + 1].value, at + 2
-        return value, None, at + 1
+    def _leaves(self, target: Target) -> set[str]:
+        return set(self.reader.lexicon.leaves(target.ids))
+
+    def _said_already(self, target: Target) -> bool:
+        """The class of what was just named: "from T10 to T12 outline the vertebral bodies"."""
+        if self.link or not target.plain:
+            return False
+        leaves = self._leaves(target)
+        named = [item.value for item in self.clause.items if item.kind == "target" and item.value.plain]
+        return any(self._leaves(other) < leaves for other in named)
 
     # ---- bookkeeping ----------------------------------------------------------------------------------
 
     def _add(self, item: Item) -> None:
-        if self.negation and item.kind == "measure":
+        if self.negation and item.kind in ("measure", "prior"):
             item = replace(item, negated=True)
-            self.negation = None
+            self.negation = None if item.kind == "measure" else self.negation
         self.clause.items.append(replace(item, link=item.link or self.link))
         if item.kind != "target":
             self.link = ""
@@ -276,3 +318,16 @@ class _Builder:
             self.done.append(clause)
         self.clause = Clause()
         self.negation = None
+
+
+_RESULTS = (
+    ("mask",),
+    ("segmentation",),
+    ("contour",),
+    ("outline",),
+    ("roi",),
+    ("label",),
+    ("box",),
+    ("measurement",),
+    ("bounding", "box"),
+)

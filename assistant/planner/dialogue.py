@@ -33,27 +33,29 @@ class Dialogue:
     turns: list[Turn] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
     suggestion: list[str] = field(default_factory=list)
-    last: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._last: Plan | None = None
 
     def remember(self, plan: Plan) -> None:
-        """Take in a plan that was carried out. The same plan twice in a row counts once."""
-        record = plan.to_dict() | {"turns": len(self.turns)}
-        if self.last is not None and self.last == record:
+        """Take in a plan. The same plan object given twice counts once."""
+        if plan is self._last:
             return
+        self._last = plan
         self.pending = [call.state() for call in plan.pending]
         self.suggestion = list(plan.suggestion)
-        if any(call.tool == "undo" for call in plan.calls):
-            if self.turns:
-                self.turns.pop()
-        calls = [call.state() for call in plan.calls if call.tool not in ("undo", "help", "report", "describe")]
+        if self.turns and any(call.tool == "undo" for call in plan.calls):
+            self.turns.pop()
+        calls = [
+            call.state() for call in plan.calls if call.tool not in ("undo", "help", "report", "describe")
+        ]
         calls = [call for call in calls if call["args"].get("targets")]
         if calls:
             self.turns = [*self.turns, Turn(calls)][-DEPTH:]
-        self.last = plan.to_dict() | {"turns": len(self.turns)}
 
     def reset(self) -> None:
         """Forget everything: another study was opened."""
-        self.turns, self.pending, self.suggestion, self.last = [], [], [], None
+        self.turns, self.pending, self.suggestion, self._last = [], [], [], None
 
     @property
     def calls(self) -> list[Call]:
@@ -82,7 +84,7 @@ class Dialogue:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Dialogue:
         turns = [Turn(list(turn["calls"])) for turn in record.get("turns", ())]
-        return cls(turns, list(record.get("pending", ())), list(record.get("suggestion", ())), record.get("last"))
+        return cls(turns, list(record.get("pending", ())), list(record.get("suggestion", ())))
 
 
 def mentions_of(call: Call) -> Sequence[tuple[str, ...]]:

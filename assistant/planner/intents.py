@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .clauses import Clause, Item
-from .phrases import Target
+from .clause import Clause, Item
+from .target import Target
 from .units import Size
 
-TOOL_OF_VERB = {"find": "locate", "check": "measure", "give": None, "exist": "detect", "show": "segment"}
+TOOL_OF_VERB = {
+    "find": "locate",
+    "check": "measure",
+    "give": None,
+    "state": None,
+    "exist": "detect",
+    "show": "segment",
+}
 DISTANCE_ONLY_WITH_TWO = frozenset({"distance"})
 PREDICATES = frozenset({"enlargement", "dilation", "normality"})
 
@@ -66,20 +73,28 @@ def wishes(clause: Clause) -> list[Wish]:
     for targets, senses in groups:
         made.append(replace(base, targets=tuple(targets), senses=tuple(senses), tool="measure"))
     if _also_mask(base) and made:
-        everything = tuple(dict.fromkeys(target for wish in made for target in wish.targets))
+        everything = tuple(target for wish in made for target in wish.targets)
         made.insert(0, replace(base, targets=everything, senses=()))
     return made
 
 
 def _base(clause: Clause) -> Wish:
-    flags = {item.kind for item in clause.items} & {"again", "correction", "only", "yes", "prior"}
+    flags = {item.kind for item in clause.items if not item.negated} & {
+        "again",
+        "correction",
+        "only",
+        "yes",
+        "prior",
+    }
     flags |= {item.value for item in clause.items if item.kind == "again"}
     verbs = clause.verbs()
     if "exist" in verbs:
         flags.add("exist")
     if clause.question:
         flags.add("question")
-    if any(item.kind == "prep" for item in clause.items[:1]) or _starts_with_in(clause):
+    if any(item.kind == "prep" and item.keys[-1] in _IN for item in clause.items[:1]) or _starts_with_in(
+        clause
+    ):
         flags.add("in")
     sizes = [item.value for item in clause.items if item.kind == "size" and item.value != Size(None, None)]
     size = Size(
@@ -106,6 +121,9 @@ def _base(clause: Clause) -> Wish:
     )
 
 
+_IN = ("in", "within", "inside", "on")
+
+
 def _starts_with_in(clause: Clause) -> bool:
     return bool(clause.items) and clause.items[0].kind == "again" and clause.items[0].keys[-1] in ("in", "on")
 
@@ -113,9 +131,11 @@ def _starts_with_in(clause: Clause) -> bool:
 def _tool(clause: Clause) -> tuple[str | None, str]:
     """The tool of the first verb that says one, and that verb."""
     verbs = clause.verbs()
-    strong = [verb for verb in verbs if verb not in ("give", "exist", "show")]
+    strong = [verb for verb in verbs if verb not in ("give", "exist", "show", "state")]
     if "detect" in strong and "segment" in strong:
         strong.remove("segment")
+    if "locate" in strong and "segment" in strong:
+        strong.remove("segment")  # "mark where the gallbladder is"
     for verb in strong or verbs:
         tool = TOOL_OF_VERB.get(verb, verb)
         if tool or verb == verbs[-1]:
@@ -124,7 +144,7 @@ def _tool(clause: Clause) -> tuple[str | None, str]:
 
 
 def _also_mask(base: Wish) -> bool:
-    """"segment the liver with its volume", "box the bladder and give its volume": a mask and a measure."""
+    """As in "segment the liver with its volume", "box the bladder and give its volume": a mask and a measure."""
     return base.tool in ("segment", "locate") and base.verb in ("segment", "locate") and bool(base.targets)
 
 
@@ -132,9 +152,11 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     """Tools whose verb alone decides."""
     verbs = clause.verbs()
     has_measure = any(item.kind == "measure" and not item.negated for item in clause.items)
-    for tool in ("undo", "screen", "correct"):
+    for tool in ("undo", "screen", "correct", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             return replace(base, tool=tool)
+    if clause.of("from") and base.excluded:
+        return replace(base, tool="correct")
     if "export" in verbs:
         return replace(base, tool="export")
     if "report" in verbs and not has_measure and not base.targets:
@@ -173,11 +195,20 @@ def _without_stray(measures: list[Item]) -> list[Item]:
     return kept
 
 
-_HU_WORDS = {("hu",), ("attenuation",), ("density",), ("hounsfield", "unit"), ("hounsfield",), ("intensity",), ("hu", "value"), ("enhancement",)}  # fmt: skip
+_HU_WORDS = {
+    ("hu",),
+    ("attenuation",),
+    ("density",),
+    ("hounsfield", "unit"),
+    ("hounsfield",),
+    ("intensity",),
+    ("hu", "value"),
+    ("enhancement",),
+}
 
 
 def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Target], list[str]]]:
-    """Measures with their targets: "volume of A and density of B", "A volume, B length", "volume and HU of A"."""
+    """Measures with their targets: "volume of A and density of B", "A volume, B length"."""
     wanted = [
         item
         for item in items
@@ -194,6 +225,8 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
                 groups.append(([], [item.value]))
             else:
                 senses.append(item.value)
+        elif item.value.refers == "select" and targets and len(senses) > 1:
+            groups.append(([item.value], [senses.pop()]))  # "number and size of the largest"
         elif not measure_first and senses and _measure_follows(wanted, place):
             groups.append(([item.value], []))
         else:
@@ -203,7 +236,9 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
 
 def _of_follows(wanted: Sequence[Item], place: int) -> bool:
     """A target of its own comes after this measure."""
-    return any(item.kind == "target" and item.value.refers not in ("it", "them") for item in wanted[place + 1 :])
+    return any(
+        item.kind == "target" and item.value.refers not in ("it", "them") for item in wanted[place + 1 :]
+    )
 
 
 def _measure_follows(wanted: Sequence[Item], place: int) -> bool:
@@ -218,9 +253,11 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
     if against_prior and base.tool not in ("segment", "locate", "export", "report"):
         kept = tuple("size" if sense == "growth" else sense for sense in senses)
-        return replace(base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"})
+        return replace(
+            base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
+        )
     if base.tool == "compare" or "compare" in clause.verbs():
-        return replace(base, tool="compare", senses=senses or _dimension(compar) or ("size",), comparison="structures")
+        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
         return replace(base, tool="compare", senses=_dimension(compar), comparison="structures")
     if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):

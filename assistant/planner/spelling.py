@@ -8,37 +8,50 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from importlib.resources import files
 
 from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, Prefix
 
+from .files import text
 from .tokens import Token, fold, singular
 
 
 @lru_cache(maxsize=1)
 def common_words() -> frozenset[str]:
     """English words that lie close to the planner's vocabulary and are no misspelling of it."""
-    text = (files(__package__) / "data" / "common_words.txt").read_text("utf-8")
-    return frozenset(singular(fold(word)) for word in text.split() if not word.startswith("#"))
+    lines = (line for line in text("common_words.txt").splitlines() if not line.startswith("#"))
+    return frozenset(singular(fold(word)) for line in lines for word in line.split())
 
 
 def allowed(length: int) -> int:
     """Edits that a word of this length may be away from its correction."""
-    return 0 if length < 4 else 1 if length < 6 else 2 if length < 9 else 3
+    return 0 if length < 4 else 1 if length < 7 else 2 if length < 10 else 3
 
 
 class Speller:
-    """Corrects words against a vocabulary."""
+    """Corrects words against a vocabulary.
 
-    def __init__(self, words: Collection[str], prefer: Collection[str] = ()) -> None:
+    words    words that are right as they are
+    meant    those of them that a misspelt word may be drawn to
+    heads    names of one word, the likeliest to be meant; `anatomy` are all words of names
+    """
+
+    def __init__(
+        self,
+        words: Collection[str],
+        meant: Collection[str],
+        heads: Collection[str] = (),
+        anatomy: Collection[str] = (),
+    ) -> None:
         self.words = frozenset(words)
-        self.prefer = frozenset(prefer)
+        self.meant = frozenset(meant)
+        self.heads = frozenset(heads)
+        self.anatomy = frozenset(anatomy) | self.heads
 
     @cached_property
     def _by_length(self) -> dict[int, list[str]]:
         table: dict[int, list[str]] = {}
-        for word in sorted(self.words):
+        for word in sorted(self.meant):
             if len(word) >= 4 and word.isalpha():
                 table.setdefault(len(word), []).append(word)
         return table
@@ -60,13 +73,20 @@ class Speller:
         return ranked[0][1]
 
     def _cost(self, word: str, other: str, edits: int) -> float:
-        """Edits, more for another first letter or for short words far apart, less for anatomy."""
-        cost = edits + (0.0 if other in self.prefer else 0.2)
+        """Edits, more for another first letter or for short words far apart, less for anatomy.
+
+        Swapped and dropped letters are the commonest errors of typing.
+        """
+        cost = edits + (0.0 if other in self.heads else 0.1 if other in self.anatomy else 0.2)
+        cost -= 0.03 * Prefix.similarity(word, other)
         if word[0] != other[0]:
             cost += 0.3 if word[:2] == other[1::-1] else 0.6
+        letters = iter(other)
         if sorted(word) == sorted(other):
             cost -= 0.5
-        if len(other) < 6 and edits > allowed(len(other)):
+        elif all(letter in letters for letter in word):
+            cost -= 0.3
+        if edits > allowed(len(other)):
             cost += 2
         return cost
 
@@ -76,7 +96,7 @@ class Speller:
         if word in self.words or word in common_words() or len(word) < 8 or not word.isalpha():
             return None
         for cut in range(4, len(word) - 3):
-            if word[:cut] in self.prefer and singular(word[cut:]) in self.prefer:
+            if word[:cut] in self.anatomy and singular(word[cut:]) in self.anatomy:
                 return word[:cut], singular(word[cut:])
         return None
 
@@ -101,7 +121,7 @@ class Speller:
         parts = self.parts(token.key)
         if parts:
             return [replace(token, key=part) for part in parts]
-        better = self.nearest(token.key)
+        better = self.nearest(token.key) or self.nearest(token.text.lower())
         return [replace(token, key=better)] if better else [token]
 
     def _joined(self, tokens: Sequence[Token], place: int) -> Token | None:
@@ -111,6 +131,6 @@ class Speller:
             return None
         key = singular(fold(pair[0].text + pair[1].text))
         unknown = any(token.key not in self.words and token.key not in common_words() for token in pair)
-        if unknown and len(key) >= 6 and key in self.prefer:
+        if unknown and len(key) >= 6 and key in self.anatomy:
             return replace(pair[0], key=key, stop=pair[1].stop, text=f"{pair[0].text} {pair[1].text}")
         return None

@@ -1,29 +1,65 @@
-"""Words to meanings: the longest known phrase at each place, with the few real ambiguities settled by context."""
+"""Words to meanings: the longest known phrase at each place, real ambiguities settled by context."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from .lexicon import ROMAN, Entry, Lexicon, lexicon
+from .anatomy import ROMAN
+from .lexicon import Lexicon, lexicon
+from .policy import policy
 from .spelling import Speller
 from .tokens import Token, tokenise
+from .trie import Entry
 
 # Among meanings of the same phrase the first kind in this order that fits the context is taken.
-ORDER = (
-    "level condition correction again neg universe struct unsupported numbered lesion adj part view format "
-    "measure compar superl ordinal op unit number side pronoun prior verb all only yes seq conj prep filler"
-).split()
+ORDER = [
+    "level",
+    "condition",
+    "correction",
+    "again",
+    "neg",
+    "universe",
+    "struct",
+    "unsupported",
+    "numbered",
+    "lesion",
+    "adj",
+    "part",
+    "view",
+    "format",
+    "measure",
+    "compar",
+    "superl",
+    "ordinal",
+    "op",
+    "unit",
+    "number",
+    "side",
+    "pronoun",
+    "prior",
+    "verb",
+    "all",
+    "only",
+    "maybe",
+    "yes",
+    "seq",
+    "conj",
+    "prep",
+    "filler",
+]
 _RANK = {kind: rank for rank, kind in enumerate(ORDER)}
-NOMINAL = frozenset({"struct", "level", "lesion", "part", "adj", "numbered", "unsupported", "universe", "condition"})
+NOMINAL = frozenset(
+    {"struct", "level", "lesion", "part", "adj", "numbered", "unsupported", "universe", "condition"}
+)
 _SUFFIXES = {"st", "nd", "rd", "th"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A stretch of the request and what it means. `kind` is an entry's kind, "word" or "sign" when unknown."""
+    """A stretch of the request and its meaning: an entry's kind, "word" or "sign" when there is none."""
 
     kind: str
     value: Any
@@ -40,8 +76,9 @@ class Tag:
 @lru_cache(maxsize=1)
 def speller() -> Speller:
     words = lexicon()
-    anatomy = {word for phrase in words.nouns for word in phrase} | {"left", "right", "tumor", "lesion", "kidney"}
-    return Speller(words.words, anatomy)
+    heads = {phrase[0] for phrase in words.nouns if len(phrase) == 1} | {"left", "right", "tumor", "lesion"}
+    anatomy = {word for phrase in words.nouns for word in phrase}
+    return Speller(words.words | policy().words, words.meant, heads, anatomy)
 
 
 def prepare(text: str) -> list[Token]:
@@ -60,7 +97,12 @@ def prepare(text: str) -> list[Token]:
 
 
 def _countable(token: Token) -> bool:
-    return token.kind == "number" or any(c.isdigit() for c in token.key) or token.key in ROMAN or token.key in _ORDINALS
+    return (
+        token.kind == "number"
+        or any(c.isdigit() for c in token.key)
+        or token.key in ROMAN
+        or token.key in _ORDINALS
+    )
 
 
 _ORDINALS = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}
@@ -80,7 +122,6 @@ def _ordinals(tokens: Sequence[Token]) -> list[Token]:
 def tag(tokens: Sequence[Token], words: Lexicon | None = None) -> list[Tag]:
     """The meanings of the tokens in order; fillers are kept, for the coverage of a request."""
     known = words or lexicon()
-    tokens = [token if token.kind == "sign" else token for token in tokens]
     keys = [token.key if token.kind != "ordinal" else f"#{token.key}" for token in tokens]
     tags: list[Tag] = []
     place = 0
@@ -142,8 +183,11 @@ def _fits(
         return False
     following = tokens[stop] if stop < len(tokens) else None
     last = next((tag for tag in reversed(before) if tag.kind != "filler"), None)
+    unnumbered = entry.kind in ("struct", "numbered") and span[-1].key == "segment"
+    if unnumbered and not span[-1].plural and following is not None and following.key in _ARTICLES:
+        return False
     if entry.kind == "numbered" and stop == start + 1:
-        return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last)
+        return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last, known.levels)
     if entry.kind == "op":
         if entry.value in ("after_min", "after_max"):
             return last is not None and last.kind in ("unit", "number")
@@ -151,28 +195,34 @@ def _fits(
     if entry.kind == "number":
         return _number_word(keys, start, stop, known)
     if entry.kind == "unit":
-        return last is not None and (last.kind in ("number", "prep") or last.kind == "unit") or span[0].key != "in"
+        return (last is not None and (last.kind in ("number", "prep") or last.kind == "unit")) or span[
+            0
+        ].key != "in"
     if entry.kind == "side" and span[0].key in ("l", "r", "lt", "rt") and stop == start + 1:
         return following is not None and following.kind == "word"
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
-    if entry.kind == "measure" and entry.value in ("min_hu", "max_hu", "mean_hu") and keys[start:stop] in _BARE:
-        return True
     return True
 
 
-_BARE = (["maximum"], ["max"], ["minimum"], ["min"], ["mean"], ["average"], ["peak"])
+_ARTICLES = ("the", "a", "an", "this", "it")
 
 
-def _numbers_a_segment(token: Token, following: Token | None, after: Sequence[Token], last: Tag | None) -> bool:
+def _numbers_a_segment(
+    token: Token, following: Token | None, after: Sequence[Token], last: Tag | None, levels: Collection[str]
+) -> bool:
     """Whether "segment" is the noun: a number follows, or an organ or "which" stands before it."""
     if token.plural:
         return True
+    if following is not None and following.key[:1] == "s" and following.key[1:].isdigit():
+        return following.key not in levels
     if following is not None and (following.kind == "number" or following.key in ROMAN):
         if following.key == "i" and following.text == "I" and after and after[0].kind == "word":
             return False
         roomy = following.kind != "number" or 1 <= float(following.key) <= 8
-        return roomy and not (after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney"))
+        return roomy and not (
+            after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney")
+        )
     return last is not None and last.kind in ("struct", "adj", "all") and token.key == "segment"
 
 

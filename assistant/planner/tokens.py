@@ -6,14 +6,13 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-_SIGNS = {"≥": ">=", "≤": "<=", "–": "-", "—": ";", "−": "-", "‒": "-", "’": "'", "‘": "'", "“": '"', "”": '"',
-          "«": '"', "»": '"', "×": "x", "µ": "u", "•": ";", "…": ".", "½": " 0.5 ", "¼": " 0.25 ", "¾": " 0.75 "}  # fmt: skip
-_IRREGULAR = {
-    "vertebre": "vertebra", "bodies": "body", "axes": "axis", "atria": "atrium", "ilia": "ilium", "lungz": "lung",
-    "hila": "hilum", "testes": "testis", "ova": "ovum", "feet": "foot", "foci": "focus", "diameters": "diameter",
-    "inches": "inch", "calves": "calf", "halves": "half", "lives": "life", "femora": "femur", "femurs": "femur",
-    "carcinomata": "carcinoma", "ganglia": "ganglion", "thoraces": "thorax", "apices": "apex", "viscera": "viscus",
-}  # fmt: skip
+from .files import data
+
+_SIGNS = str.maketrans(
+    {"≥": ">=", "≤": "<=", "–": "-", "—": ";", "−": "-", "‒": "-", "’": "'", "‘": "'", "“": '"', "”": '"'}
+    | {"«": '"', "»": '"', "×": "x", "µ": "u", "•": ";", "…": "."}
+    | {"½": " 0.5 ", "¼": " 0.25 ", "¾": " 0.75 "}
+)
 _KEEP_S = ("ss", "us", "is", "as", "os", "ous")
 
 
@@ -41,14 +40,16 @@ class Token:
 
 @lru_cache(maxsize=65536)
 def fold(word: str) -> str:
-    """Lower case, accents off, British spelling to American; the same word for both, not always a real one."""
+    """Lower case, accents off, British spelling to American; not always a real word, but the same one."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
     if len(plain) < 5:
         return plain
+    if plain.endswith("ae"):
+        plain = plain[:-1]  # Latin plurals: vertebrae, scapulae
+    for stem in ("umour", "olour", "avour", "abour", "aviour"):
+        plain = plain.replace(stem, stem.replace("our", "or"))
     plain = plain.replace("oe", "e").replace("ae", "e")
-    for british, american in (("our", "or"), ("ours", "ors"), ("tre", "ter"), ("tres", "ters"),
-                              ("ibre", "iber"), ("ibres", "ibers"), ("ogue", "og"), ("ise", "ize"),
-                              ("ised", "ized"), ("ising", "izing"), ("isation", "ization")):  # fmt: skip
+    for british, american in data("words")["american"].items():
         if plain.endswith(british):
             return plain[: -len(british)] + american
     return plain
@@ -57,9 +58,10 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=65536)
 def singular(word: str) -> str:
     """The key of a folded word: its singular as far as spelling alone can tell."""
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) <= 3 or word.endswith(_KEEP_S) or not word.endswith("s") or any(c.isdigit() for c in word):
+    irregular: dict[str, str] = data("words")["irregular"]
+    if word in irregular:
+        return irregular[word]
+    if len(word) <= 3 or word.endswith(_KEEP_S) or not word.endswith("s") or any(c.isdecimal() for c in word):
         return word
     if word.endswith(("taces", "stases", "oses", "yses", "noses")):
         return word[:-2] + "is"
@@ -80,9 +82,9 @@ def keys(phrase: str) -> tuple[str, ...]:
 
 
 def tokenise(text: str) -> list[Token]:
-    """Tokens of a text in order. Text in double quotes is marked: it is quoted matter, not the user's wish."""
+    """Tokens of a text in order. Text in double quotes is marked: quoted matter is no wish."""
     text = unicodedata.normalize("NFC", text)
-    text = "".join(_SIGNS.get(c, c) for c in text)
+    text = text.translate(_SIGNS)
     tokens: list[Token] = []
     quoted = False
     closing = text.count('"')
@@ -106,10 +108,10 @@ def _end(text: str, start: int) -> int:
     """Where the token that starts here ends."""
     char = text[start]
     stop = start + 1
-    if char.isdigit():
+    if char.isdecimal():
         while stop < len(text) and (
-            text[stop].isdigit()
-            or (text[stop] in ".," and text[stop + 1 : stop + 2].isdigit() and text[stop - 1].isdigit())
+            text[stop].isdecimal()
+            or (text[stop] in ".," and text[stop + 1 : stop + 2].isdecimal() and text[stop - 1].isdecimal())
         ):
             stop += 1
         return stop
@@ -130,26 +132,27 @@ def _end(text: str, start: int) -> int:
 def _make(piece: str, start: int, quoted: bool) -> list[Token]:
     """A piece of text as tokens: contractions opened, possessives dropped."""
     stop = start + len(piece)
-    if piece[0].isdigit():
+    if piece[0].isdecimal():
         return _numbers(piece, start, quoted)
     if not (piece[0].isalpha() or piece[0] == "_"):
         return [Token(piece, piece, "sign", start, stop, quoted=quoted)]
     lower = piece.lower()
+    words = data("words")
     stem, mark, tail = lower.partition("'")
     if mark:
-        opened = {"s": ("is",) if stem in _IS_BEFORE_S else (), "re": ("are",), "d": ("would",), "ll": ("will",),
-                  "ve": ("have",), "m": ("am",), "t": ("not",)}  # fmt: skip
+        opened = words["contractions"] | ({"s": ["is"]} if stem in words["before_is"] else {"s": []})
         if tail in opened:
-            base = _NOT_STEMS.get(stem, stem) if tail == "t" else piece[: len(stem)]
-            words = (base, *opened[tail])
-            return [_word(word, start, stop, quoted) for word in words]
-    return [_word(word, start, stop, quoted) for word in _JOINED.get(lower, (piece,))]
+            base = words["negated"].get(stem, stem) if tail == "t" else piece[: len(stem)]
+            return [_word(word, start, stop, quoted) for word in (base, *opened[tail])]
+    return [_word(word, start, stop, quoted) for word in words["joined"].get(lower, (piece,))]
 
 
 def _word(text: str, start: int, stop: int, quoted: bool) -> Token:
     folded = fold(text)
     one = singular(folded)
-    return Token(text, one, "word", start, stop, plural=one != folded, quoted=quoted)
+    return Token(
+        text, one, "word", start, stop, plural=one != folded or text.lower().endswith("ae"), quoted=quoted
+    )
 
 
 def _numbers(piece: str, start: int, quoted: bool) -> list[Token]:
@@ -167,11 +170,3 @@ def _numbers(piece: str, start: int, quoted: bool) -> list[Token]:
         value = ".".join(whole[:2]) if len(whole) > 1 else part
         made.append(Token(part, value, "number", start, start + len(piece), quoted=quoted))
     return made
-
-
-_IS_BEFORE_S = {"what", "where", "who", "how", "that", "it", "there", "here", "when", "why", "which", "let", "he", "she"}  # fmt: skip
-_NOT_STEMS = {"don": "do", "doesn": "does", "didn": "did", "isn": "is", "aren": "are", "wasn": "was", "can": "can",
-              "couldn": "could", "shouldn": "should", "wouldn": "would", "won": "will", "hasn": "has", "haven": "have"}  # fmt: skip
-_JOINED = {"whats": ("what", "is"), "wheres": ("where", "is"), "hows": ("how", "is"), "dont": ("do", "not"), "doesnt": ("does", "not"),
-           "isnt": ("is", "not"), "cant": ("can", "not"), "cannot": ("can", "not"), "didnt": ("did", "not"), "gimme": ("give", "me"),
-           "lets": ("let", "is"), "im": ("i", "am"), "id": ("i", "would"), "wanna": ("want", "to"), "thats": ("that", "is")}  # fmt: skip

@@ -28,7 +28,9 @@ def to_mm(value: float, unit: str | None) -> float | None:
     if unit in (None, "mm"):
         return value
     registry = _registry()
-    quantity = registry.Quantity(value, {"cc": "milliliter", "hu": "dimensionless", "mm3": "mm**3"}.get(str(unit), unit))
+    quantity = registry.Quantity(
+        value, {"cc": "milliliter", "hu": "dimensionless", "mm3": "mm**3"}.get(str(unit), unit)
+    )
     if not quantity.check("[length]"):
         return None
     return round(float(quantity.to("millimeter").magnitude), 6)

@@ -7,7 +7,21 @@ from importlib import import_module
 
 from assistant.tools.base import Tool
 
-NAMES = ("segment", "measure", "locate", "detect", "compare", "describe", "show", "report", "export", "undo", "help")
+NAMES = (
+    "segment",
+    "measure",
+    "locate",
+    "detect",
+    "screen",
+    "compare",
+    "describe",
+    "show",
+    "report",
+    "correct",
+    "export",
+    "undo",
+    "help",
+)
 
 
 @cache

@@ -51,13 +51,19 @@ class Query(ToolArgs):
     """What to look for, and what to say about it."""
 
     targets: list[StructureId] = Field(min_length=1, description="ids of structures, such as kidney_left")
-    measures: list[MeasureKind] = Field(default=[], description="what to measure; empty: the usual for each target")
+    measures: list[MeasureKind] = Field(
+        default=[], description="what to measure; empty: the usual for each target"
+    )
     within: StructureId | None = Field(default=None, description="only lesions in this organ or region")
-    select: Literal["all", "largest", "smallest"] = Field(default="all", description="which of several lesions")
+    select: Literal["all", "largest", "smallest"] = Field(
+        default="all", description="which of several lesions"
+    )
     rank: int | None = Field(default=None, ge=1, description="with largest or smallest: 2 is the second one")
     min_mm: float | None = Field(default=None, ge=0, description="only lesions at least this long, mm")
     max_mm: float | None = Field(default=None, ge=0, description="only lesions at most this long, mm")
-    unit: Literal["mm", "cm", "ml", "l"] | None = Field(default=None, description="unit of the text, when asked for")
+    unit: Literal["mm", "cm", "ml", "l"] | None = Field(
+        default=None, description="unit of the text, when asked for"
+    )
 
 
 @dataclass(eq=False)

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
-from assistant.tools.base import Query, Tool, Turn
+from pydantic import Field
+
+from assistant.tools.base import Query, StructureId, Tool, Turn
 from assistant.tools.look import look
 from assistant.tools.measure import distances
 from assistant.wording import number, usual_measures, words
 
 
-def run(turn: Turn, query: Query) -> dict[str, Any]:
+class Compare(Query):
+    """What to compare."""
+
+    targets: list[StructureId] = Field(default=[], description="two or more structures")
+    study: Literal["prior"] | None = Field(default=None, description="compare with the prior study")
+
+
+def run(turn: Turn, query: Compare) -> dict[str, Any]:
+    if query.study is not None:
+        return {"error": words()["compare"]["no_prior"]}
+    if not query.targets:
+        return {"error": words()["compare"]["two"]}
     kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]
     result = look(turn, query, kinds)
     pairs = [
@@ -22,7 +35,7 @@ def run(turn: Turn, query: Query) -> dict[str, Any]:
     ]
     lines = [line for pair in pairs for line in pair.pop("lines")]
     between = {"distances": distances(turn, result)} if "distance" in kinds else {}
-    return result | between | {"comparisons": pairs, "lines": lines}
+    return result | between | {"comparisons": pairs, "lines": lines, "own_words": bool(pairs or between)}
 
 
 def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: str | None) -> dict[str, Any]:
@@ -60,4 +73,4 @@ def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: st
     return pair | {"lines": [line]}
 
 
-TOOL = Tool("compare", "Compare a measure of two structures of this scan, or their distance.", Query, run)
+TOOL = Tool("compare", "Compare a measure of two structures of this scan, or their distance.", Compare, run)

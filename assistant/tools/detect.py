@@ -15,5 +15,8 @@ def run(turn: Turn, query: Query) -> dict[str, Any]:
 
 
 TOOL = Tool(
-    "detect", "Look for lesions: how many, how big, in which part of the organ, boxes around them.", Query, run
+    "detect",
+    "Look for lesions: how many, how big, in which part of the organ, boxes around them.",
+    Query,
+    run,
 )

@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from assistant.tools.base import StructureId, Tool, ToolArgs, Turn
-from assistant.wording import words
+from assistant.wording import sentence_list, words
+from encoders.segmenters.base import Mask
 
 
 class Export(ToolArgs):
     """What to save. Where is the user's choice when the session is opened, never an argument."""
 
     targets: list[StructureId] = Field(default=[], description="only these; empty: everything found so far")
-    format: Literal["nifti", "dicom-seg"] = "nifti"
+    format: str = Field(default="nifti", description="nifti, dicom-seg, json or csv")
+
+
+FORMATS = ("nifti", "dicom-seg", "json", "csv")
 
 
 def run(turn: Turn, args: Export) -> dict[str, Any]:
-    from assistant.export.dicom_seg import save_dicom_seg
-    from assistant.export.nifti import save_mask
-
-    work = turn.workspace
+    work, say = turn.workspace, words()["export"]
+    if args.format not in FORMATS:
+        return {"error": say["format"].format(format=args.format, formats=", ".join(FORMATS))}
     if turn.out is None:
-        return {"error": "there is no folder to save to: start with --out DIR, or open(..., out=DIR)"}
+        return {"error": say["no_folder"]}
     reach = work.reachable(args.targets)
     found = work.find(reach.ids, turn.progress) if args.targets else work.known()
     masks = {name: f.mask for name, f in found.items() if f.mask.present}
     if not masks:
-        return {"error": "there is nothing to save: nothing has been found so far"}
-    if args.format == "dicom-seg":
-        files = [save_dicom_seg(masks, work.study, turn.out / "segmentation.dcm")]
-    else:
-        geometry = work.study.volume.geometry
-        files = [save_mask(mask, geometry, turn.out / f"{name}.nii.gz") for name, mask in masks.items()]
-    return {
-        "files": [file.name for file in files],
-        "lines": [words()["export"]["saved"].format(count=len(masks), folder=turn.out.name or ".")],
-    }
+        return {"error": say["nothing"]}
+    files = _save(turn, args.format, masks, turn.out)
+    lines = [say["saved"].format(count=len(files), folder=turn.out.name or ".")]
+    if reach.unsupported:
+        names = [work.words[s].name for s in reach.unsupported]
+        shown = names[:6] + [f"{len(names) - 6} more"] * (len(names) > 6)
+        lines.append(say["cannot"].format(names=sentence_list(shown)))
+    return {"files": [file.name for file in files], "lines": lines}
+
+
+def _save(turn: Turn, format: str, masks: Mapping[str, Mask], folder: Path) -> list[Path]:
+    from assistant.export.answers import save_record, save_table
+    from assistant.export.dicom_seg import save_dicom_seg
+    from assistant.study import save_mask
+
+    study = turn.workspace.study
+    if format == "dicom-seg":
+        return [save_dicom_seg(masks, study, folder / "segmentation.dcm")]
+    if format == "json":
+        return [save_record(turn.history, folder)]
+    if format == "csv":
+        return [save_table(turn.history, folder)]
+    return [save_mask(mask, study, folder / f"{name}.nii.gz") for name, mask in masks.items()]
 
 
 TOOL = Tool("export", "Save masks to files.", Export, run)

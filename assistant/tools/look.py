@@ -1,4 +1,6 @@
-"""Look for structures and describe what was found: the work that segment, measure, locate and detect share."""
+"""Look for structures and describe what was found: the work that segment, measure, locate and detect
+share.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 from assistant.answer import BoundingBox, Finding, measurement_dict
 from assistant.lesions import location, parts, shares
-from assistant.measure import Measurement, Unmeasurable, measure
+from assistant.measure import KINDS, Measurement, Unmeasurable, measure
 from assistant.tools.base import Query, Turn
 from assistant.wording import words
 from assistant.workspace import Found
@@ -21,7 +23,9 @@ SIDES = (("left", "right"), ("back", "front"), ("bottom", "top"))
 
 @dataclass(eq=False)
 class Seen:
-    """One structure or lesion that was looked for. number, total: of several lesions, from 1; 0 for a structure."""
+    """One structure or lesion that was looked for. number, total: of several lesions, from 1; 0 for a
+    structure.
+    """
 
     found: Found
     mask: Mask
@@ -89,13 +93,17 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
             notes.append(words()["notes"]["too_few"].format(count=len(seen), rank=query.rank))
         seen = chosen
     if not seen and lesions:
-        notes.append(words()["notes"]["none_match"].format(count=len(lesions), name=work.words[structure].name))
+        notes.append(
+            words()["notes"]["none_match"].format(count=len(lesions), name=work.words[structure].name)
+        )
     absent = Mask.absent(structure, found.mask.shape, found.mask.confidence)
     return seen or ([] if lesions else [Seen(found, absent)])
 
 
 def _place(turn: Turn, lesion: Mask, region: str | None = None) -> tuple[str, ...]:
-    """Where a lesion lies: the organ's regions that can be found, else the organs; or whether in one region."""
+    """Where a lesion lies: the organ's regions that can be found, else the organs; or whether in one
+    region.
+    """
     work = turn.workspace
     hosts = [h for h in work.words[lesion.structure].within if work.can_find(h)]
     regions = [r for host in hosts for r in work.words.regions_of(host) if work.can_find(r)]
@@ -118,12 +126,15 @@ def _measure(turn: Turn, item: Seen, kinds: Sequence[str]) -> None:
     """Add what is wanted and was not measured yet. Absent structures have no numbers."""
     if not item.mask.present:
         return
+    volume = turn.workspace.study.volume
     for kind in kinds:
         if kind == "count":
             if item.total and item.number == 1:
-                item.measured[kind] = Measurement("count", item.total, "", method="26-connected parts of the mask")
+                item.measured[kind] = Measurement(
+                    kind, item.total, KINDS[kind].unit, method=KINDS[kind].method
+                )
         elif kind != "distance" and kind not in item.measured:
-            item.measured[kind] = measure(kind, item.mask, turn.workspace.study.volume)
+            item.measured[kind] = measure(kind, item.mask, volume.geometry, volume.hu)
 
 
 def _context(turn: Turn, query: Query, unsupported: Sequence[str]) -> list[Seen]:
@@ -173,6 +184,7 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
     quality = item.found.quality
     return {
         "structure": item.structure,
+        "name": name,
         "label": label,
         "kind": work.words[item.structure].kind,
         "number": item.number,
@@ -187,10 +199,18 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
             measurement_dict(m) | {"method": m.method, "note": m.note, "cut_off": m.cut_off} for m in numbers
         ],
         "unmeasurable": [
-            {"kind": m.kind, "reason": m.reason} for m in item.measured.values() if isinstance(m, Unmeasurable)
+            {"kind": m.kind, "reason": m.reason}
+            for m in item.measured.values()
+            if isinstance(m, Unmeasurable)
         ],
-        "quality": {"level": quality.level, "dice": quality.dice, "cases": quality.cases, "note": quality.note},
+        "quality": {
+            "level": quality.level,
+            "dice": quality.dice,
+            "cases": quality.cases,
+            "note": quality.note,
+        },
         "method": item.found.method,
+        "typical_ml": work.words[item.structure].volume_ml,
     }
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from assistant.answer import measurement_dict
-from assistant.measure import Measurement, distance
+from assistant.measure import Measurement, measure
 from assistant.tools.base import Query, Tool, Turn
 from assistant.tools.look import look
 from assistant.wording import usual_measures
@@ -16,7 +16,9 @@ from assistant.wording import usual_measures
 def run(turn: Turn, query: Query) -> dict[str, Any]:
     if query.measures:
         result = look(turn, query)
-        return result | ({"distances": distances(turn, result)} if "distance" in query.measures else {})
+        if "distance" not in query.measures:
+            return result
+        return result | {"distances": distances(turn, result), "own_words": query.measures == ["distance"]}
     words = turn.workspace.words
     results = []
     for kind in dict.fromkeys(words[t].kind for t in query.targets):
@@ -27,11 +29,11 @@ def run(turn: Turn, query: Query) -> dict[str, Any]:
 
 def distances(turn: Turn, result: dict[str, Any]) -> list[dict[str, Any]]:
     """The smallest surface distance of every pair that was found; it is added to the pair's first finding."""
-    volume, out = turn.workspace.study.volume, []
+    geometry, out = turn.workspace.study.volume.geometry, []
     found = [(r["structure"], r["number"]) for r in result["findings"] if r["present"]]
     for first, second in combinations(found, 2):
         a, b = turn.findings[first], turn.findings[second]
-        value = distance(_mask(turn, first), _mask(turn, second), volume)
+        value = measure("distance", _mask(turn, first), geometry, other=_mask(turn, second))
         if not isinstance(value, Measurement):
             out.append({"between": [a.label, b.label], "error": value.reason})
             continue
@@ -49,7 +51,8 @@ def _mask(turn: Turn, key: tuple[str, int]) -> Any:
     from encoders.segmenters.base import Mask
 
     finding = turn.findings[key]
-    assert finding.box is not None and finding.voxels is not None
+    assert finding.box is not None
+    assert finding.voxels is not None
     return Mask(finding.structure, finding.shape, Box(*finding.box.voxel), finding.voxels, finding.confidence)
 
 

@@ -22,7 +22,9 @@ LESION = ["longest_diameter", "short_axis", "volume", "mean_hu"]
 class Report(ToolArgs):
     """What to report on."""
 
-    targets: list[StructureId] = Field(default=[], description="only these structures; empty: all of the report")
+    targets: list[StructureId] = Field(
+        default=[], description="only these structures; empty: all of the report"
+    )
 
 
 @cache
@@ -45,13 +47,18 @@ def run(turn: Turn, args: Report) -> dict[str, Any]:
     lesions = [_lesion(turn, r, by_id) for r in sections["lesions"]["findings"] if r["present"]]
     cannot = [u["label"] for part in sections.values() for u in part["unsupported"]]
     looked = [r["label"] for r in sections["lesions"]["findings"] if not r["present"]]
-    fields = {"phase": phase, "organs": organs, "vessels": vessels, "lesions": lesions, "not_examined": cannot}
+    fields = {
+        "phase": phase,
+        "organs": organs,
+        "vessels": vessels,
+        "lesions": lesions,
+        "not_examined": cannot,
+    }
     markdown = _markdown(fields, looked, work.segmenter.name)
     findings = [r for part in sections.values() for r in part["findings"]]
     return {
         "findings": findings,
         "segmenter": work.segmenter.name,
-        "own_words": True,
         "report": fields,
         "markdown": markdown,
         "lines": [markdown],
@@ -85,7 +92,9 @@ def _organ(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
     word, extra = None, ""
     whole = not record["cut_off"] and "volume" in values
     if whole:
-        over = [name for name, limit in limits.get("enlarged", {}).items() if values["volume"]["value"] > limit]
+        over = [
+            name for name, limit in limits.get("enlarged", {}).items() if values["volume"]["value"] > limit
+        ]
         word = over[-1] if over else None
         extra += text["enlarged"].format(word=word) if word else ""
     if phase == "no contrast agent" and hu is not None and hu <= limits.get("fatty", -1e9):
@@ -121,7 +130,9 @@ def _vessel(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lesion(turn: Turn, record: dict[str, Any], organs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Fields and sentence of one lesion; its density is judged against its organ's mean and a tenth of its SD."""
+    """Fields and sentence of one lesion; its density is judged against its organ's mean and a tenth of its
+    SD.
+    """
     text, values = _data()["text"], _values(record)
     hu = values["mean_hu"]["value"] if "mean_hu" in values else None
     host = next((organs[h] for h in turn.workspace.words[record["structure"]].within if h in organs), None)
@@ -158,7 +169,13 @@ def _attenuation(hu: float | None, host: dict[str, Any] | None) -> str:
     if hu is None or "mean_hu" not in organ or "std_hu" not in organ:
         return "attenuation not compared"
     difference, band = hu - organ["mean_hu"]["value"], organ["std_hu"]["value"] / 10
-    return "isoattenuating" if abs(difference) <= band else "hypoattenuating" if difference < 0 else "hyperattenuating"
+    return (
+        "isoattenuating"
+        if abs(difference) <= band
+        else "hypoattenuating"
+        if difference < 0
+        else "hyperattenuating"
+    )
 
 
 def _markdown(fields: dict[str, Any], looked: list[str], segmenter: str) -> str:
@@ -168,7 +185,9 @@ def _markdown(fields: dict[str, Any], looked: list[str], segmenter: str) -> str:
         lesions.append(f"- {text['no_lesions'].format(names=sentence_list(looked))}")
     if not lesions:
         lesions.append(f"- {text['no_models']}")
-    cannot = [text["cannot"].format(names=sentence_list(fields["not_examined"]))] if fields["not_examined"] else []
+    cannot = (
+        [text["cannot"].format(names=sentence_list(fields["not_examined"]))] if fields["not_examined"] else []
+    )
     findings = [f"- {item['text']}" for part in ("organs", "vessels") for item in fields[part]]
     phase = words()["describe"]["phase"] if fields["phase"]["phase"] else None
     by = text["by"].format(
@@ -189,7 +208,9 @@ def _impression(fields: dict[str, Any]) -> list[str]:
     for item in fields["organs"]:
         if item.get("size"):
             lines.append(
-                text["organ_impression"].format(label=item["label"], word=item["size"], volume=item["volume_text"])
+                text["organ_impression"].format(
+                    label=item["label"], word=item["size"], volume=item["volume_text"]
+                )
             )
     return [f"- {line}" for line in lines or [text["nothing"]]]
 

@@ -20,6 +20,7 @@ WINDOWS = {
     "mediastinum": (40, 350),
     "bone": (400, 1800),
     "brain": (40, 80),
+    "angio": (300, 600),
 }
 """Level and width in HU."""
 
@@ -29,8 +30,12 @@ class Show(ToolArgs):
 
     targets: list[StructureId] = Field(default=[], description="structures to centre on")
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
-    slice: int | None = Field(default=None, description="index on the scan's own array; empty: the middle of the target")
-    window: str | None = Field(default=None, description="soft tissue, abdomen, liver, lung, mediastinum, bone or brain")
+    slice: int | None = Field(
+        default=None, description="index on the scan's own array; empty: the middle of the target"
+    )
+    window: str | None = Field(
+        default=None, description="soft tissue, abdomen, liver, lung, mediastinum, bone or brain"
+    )
 
 
 def run(turn: Turn, args: Show) -> dict[str, Any]:
@@ -43,7 +48,9 @@ def run(turn: Turn, args: Show) -> dict[str, Any]:
     masks = [f.mask for f in found.values() if f.mask.box is not None]
     index, what = args.slice, ""
     if index is not None and not 0 <= index < volume.shape[axis]:
-        return {"error": f"there is no {args.plane} slice {index}: the scan has 0 to {volume.shape[axis] - 1}"}
+        return {
+            "error": f"there is no {args.plane} slice {index}: the scan has 0 to {volume.shape[axis] - 1}"
+        }
     if args.targets and not masks and index is None:
         names = ", ".join(work.words[t].name for t in args.targets)
         return {"error": f"cannot show the {names}: not found in this scan"}
@@ -53,7 +60,7 @@ def run(turn: Turn, args: Show) -> dict[str, Any]:
         what = f" through the {work.words[masks[0].structure].name}"
     if index is None:
         index = volume.shape[axis] // 2
-    name = (args.window or "soft tissue").lower()
+    name = (args.window or "soft tissue").lower().replace("_", " ")
     if name not in WINDOWS:
         return {"error": f"there is no window '{args.window}'; there are {', '.join(WINDOWS)}"}
     level, width = WINDOWS[name]

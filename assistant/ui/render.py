@@ -80,8 +80,8 @@ class Layer:
 class Frame:
     """Where the voxels of one slice lie on the picture.
 
-    voxels: columns and rows of the slice. spacing: their millimetres. Positions are measured from the top left
-    corner of the picture, so pixel p covers p .. p + 1.
+    voxels: columns and rows of the slice. spacing: their millimetres. Positions are measured from the top
+    left corner of the picture, so pixel p covers p .. p + 1.
     """
 
     plane: Plane
@@ -203,7 +203,7 @@ def _outline(pen: ImageDraw.ImageDraw, layer: Layer, frame: Frame) -> None:
     if layer.strong:
         above = top > 26
         at = (left, top - 5) if above else (left, bottom + 5)
-        _write(pen, at, layer.label, layer.colour, "ls" if above else "lt")
+        _write(pen, at, layer.label, _pale(layer.colour), "ls" if above else "lt")
 
 
 def _ruler(pen: ImageDraw.ImageDraw, line: Line, frame: Frame) -> None:
@@ -253,6 +253,12 @@ def _write(
 ) -> None:
     """Text with a dark halo, readable over bone and over air."""
     pen.text(at, text, fill=colour, font=_font(size), anchor=anchor, stroke_width=2, stroke_fill=HALO)
+
+
+def _pale(colour: Colour) -> Colour:
+    """A colour that small words can be read in."""
+    red, green, blue = (round(0.4 * c + 0.6 * 255) for c in colour)
+    return red, green, blue
 
 
 @cache

@@ -43,7 +43,7 @@ class TargetTable:
 
 
 def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0) -> tuple[Tensor, Tensor]:
-    """Binary cross-entropy plus soft Dice per class, over the known voxels only.
+    """Weighted binary cross-entropy plus soft Dice per class, over the known voxels only.
 
     All (C, N). Dice = 1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s), so that an absent class punishes
     false positives only. Classes that are present and classes that are absent are averaged apart, so that the
@@ -55,8 +55,10 @@ def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 
     g = target * known
     present = g.sum(1) > 0
     absent = (counts > 0) & ~present
+    # Positive voxels weigh sqrt(N / n): at their plain share a small structure has no gradient to start with.
+    weight = known * (1 + target * ((counts / g.sum(1).clamp_min(1)).sqrt() - 1).clamp_min(0)[:, None])
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    entropy = (entropy * known).sum(1) / counts.clamp_min(1)
+    entropy = (entropy * weight).sum(1) / weight.sum(1).clamp_min(1)
     p = torch.sigmoid(logits) * known
     dice = 1 - (2 * (p * g).sum(1) + smooth) / (p.sum(1) + g.sum(1) + smooth)
 

@@ -62,8 +62,17 @@ class Trainer:
         self.model.to(self.device, memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
+        # A plain linear head per class, dropped after training: it gives the backbone a direct gradient while the
+        # heads that the controller writes are still poor.
+        self.auxiliary = nn.Linear(self.model.backbone.feature_channels, len(config.structures)).to(self.device)
+        self.trained = [*self.model.parameters(), *self.auxiliary.parameters()]
+        embedding = self.model.class_embedding
+        others = [p for p in self.trained if p is not embedding]
+        # convolution weights are small, embeddings have entries of unit size
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"]
+            [{"params": others, "scale": 1.0}, {"params": [embedding], "scale": 10.0, "weight_decay": 0.0}],
+            lr=settings["lr"],
+            weight_decay=settings["weight_decay"],
         )
         self.step = 0
         self.total = recipe["phases"][-1]["until"]
@@ -84,6 +93,7 @@ class Trainer:
         state = torch.load(self._state, weights_only=True, map_location="cpu")
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        self.auxiliary.load_state_dict(state["auxiliary"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         self.rng = np.random.default_rng([self.recipe["seed"], self.step])
@@ -94,6 +104,7 @@ class Trainer:
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "auxiliary": self.auxiliary.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
         }
@@ -145,19 +156,23 @@ class Trainer:
         settings = self.recipe["optimiser"]
         rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         model = self.model
         with mixed_precision():
-            features = model.features(hu)
+            bottleneck, full = model.backbone(model.image(hu))
+            features = model.decoder.features(bottleneck, full)
             # the loss on every second voxel costs an eighth; the lattice moves from step to step
-            points = features.voxels[0, :, int(i) :: 2, int(j) :: 2, int(k) :: 2].flatten(1)
-            text = model.embeddings([model.config.structures[c] for c in classes])
-            text = text + torch.randn_like(text) * (0.2 / text.shape[1] ** 0.5)
+            lattice = (0, slice(None), *(slice(int(v), None, 2) for v in (i, j, k)))
+            points = features.voxels[lattice].flatten(1)
+            text = model.conditioning(model.embeddings([model.config.structures[c] for c in classes]))
+            text = text + 0.2 * torch.randn_like(text)
             logits = model.decoder.apply_heads(model.decoder.heads(features.image[0], text), points)
+            direct = self.auxiliary.weight[classes] @ full[lattice].flatten(1) + self.auxiliary.bias[classes, None]
         loss, dice = partial_loss(logits.float(), target, known)
+        loss = loss + self.recipe.get("auxiliary", 0.5) * partial_loss(direct.float(), target, known)[0]
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), settings["clip"])
+        nn.utils.clip_grad_norm_(self.trained, settings["clip"])
         self.optimiser.step()
         self.step += 1
         decay = min(settings["ema"], (1 + self.step) / (10 + self.step))
@@ -166,7 +181,7 @@ class Trainer:
                 mean.lerp_(value, 1 - decay)
         return float(loss.detach()), float(dice.detach())
 
-    def run(self, save_every: int = 100) -> None:
+    def run(self, save_every: int = 50) -> None:
         """Trains to the recipe's last step; Ctrl-C saves and stops. Writes weights at the end of each phase too."""
         from tqdm import tqdm
 
@@ -185,8 +200,8 @@ class Trainer:
                     seconds = round(time.perf_counter() - start, 2)
                     entry = {"step": self.step, "loss": round(loss, 4), "dice_loss": round(dice, 4), "seconds": seconds}
                     log.write(json.dumps(entry) + "\n")
+                    log.flush()
                     if self.step % save_every == 0:
-                        log.flush()
                         self.save()
                     if self.step in ends:
                         save_model(self.average, self.folder / f"weights-{self.step}.safetensors", {"step": self.step})

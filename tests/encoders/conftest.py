@@ -12,7 +12,7 @@ def tiny_model():
     config = ModelConfig(
         structures=("liver", "spleen", "kidney_left", "kidney_right"),
         backbone_args={"widths": [8, 16], "out_channels": 16},
-        text_dim=8,
+        text_dim=64,
         hidden=8,
         head_channels=(4, 4),
         window=(16, 12, 20),

@@ -1,0 +1,56 @@
+"""bodymaps ask: a conversation about one CT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.cli.common import AsJson, Bar, Llm, SegmenterSpec, StudyPath, clean_stdout, put_json
+from encoders.errors import BodyMapsError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def ask(
+    study: StudyPath,
+    requests: Annotated[list[str], typer.Argument(help="The turns of one conversation.")],
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Save masks and answer.json in this folder.")] = None,
+    llm: Llm = None,
+    segmenter: SegmenterSpec = "embedded",
+) -> None:
+    """Ask about a CT, in your own words. Each request is the next turn of one conversation."""
+    from assistant import Assistant
+    from assistant.answer import Answer
+    from assistant.export.answers import save_answer, save_record
+
+    if out is not None and out.exists() and not out.is_dir():
+        raise BodyMapsError(f"--out {out} is a file: give a folder")
+    with clean_stdout() as stdout:
+        session = Assistant(llm=llm, segmenter=segmenter).open(study, out=out)
+        answers: list[Answer] = []
+        for request in requests:
+            with Bar("thinking") as bar:
+                answer = session.ask(request, bar.event)
+            if out is not None:
+                answer = save_answer(answer, session.study, out)
+            answers.append(answer)
+            if as_json:
+                put_json(answer.to_dict(), stdout)
+            else:
+                print(_readable(answer), file=stdout, flush=True)
+        if out is not None:
+            save_record(answers, out)
+
+
+def _readable(answer: object) -> str:
+    from assistant.answer import Answer
+
+    assert isinstance(answer, Answer)
+    lines = [f"> {answer.request}", answer.text]
+    lines += [f"  box of {f.label}: voxels {f.box.voxel}" for f in answer.findings if f.box]
+    lines += [f"  saved {f.mask_path}" for f in answer.findings if f.mask_path]
+    return "\n".join([*lines, ""])

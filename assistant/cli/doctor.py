@@ -1,0 +1,60 @@
+"""bodymaps doctor: what is installed and what can run here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from assistant.cli.common import AsJson, clean_stdout, put_json
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, which segmenters and language models can run here, and why not."""
+    from assistant.doctor import examine, healthy
+
+    with clean_stdout() as out:
+        report = examine()
+        if as_json:
+            put_json(report | {"healthy": healthy(report)}, out)
+        else:
+            print("\n".join(_lines(report)), file=out)
+    if not healthy(report):
+        raise typer.Exit(1)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    lines = [
+        f"bodymaps {report['bodymaps']}, Python {report['python']}, {report['platform']}",
+        f"device {report['device']}, memory {report['memory_gb']} GB",
+        "",
+        "Segmenters",
+        *(_line(s["spec"], s["can_run"], s["why_not"] or s["summary"]) for s in report["segmenters"]),
+        "",
+        "Language models (--llm)",
+        *(_line(m["spec"], m["can_run"], m["why_not"] or m["needs"]) for m in report["llms"]),
+        "",
+        "Demo study",
+        _line(
+            report["demo"]["folder"],
+            report["demo"]["fetched"],
+            "fetched" if report["demo"]["fetched"] else "`bodymaps demo` fetches it",
+        ),
+    ]
+    wrong = [p for p in report["packages"] if not p["fits"]]
+    if wrong:
+        lines += ["", "Packages that are missing or do not fit"]
+        lines += [_line(f"{p['name']}{p['wanted']}", False, _package(p)) for p in wrong]
+    return lines
+
+
+def _line(name: str, good: bool, text: str) -> str:
+    return f"  {'yes' if good else 'no ':3} {name:28} {text}"
+
+
+def _package(package: dict[str, Any]) -> str:
+    where = f"install bodymaps[{package['extra']}]" if package["extra"] else "needed: install bodymaps again"
+    return f"{package['version'] or 'not installed'}; {where}"

@@ -1,0 +1,78 @@
+"""bodymaps segment: label maps of one or more CTs."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.cli.common import Bar, SegmenterSpec, clean_stdout, structure_ids
+from encoders.errors import BodyMapsError
+
+app = typer.Typer(add_completion=False)
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    nifti = "nifti"
+    dicom_seg = "dicom-seg"
+
+
+@app.command()
+def segment(
+    studies: Annotated[list[Path], typer.Argument(help="CTs.")],
+    structures: Annotated[
+        list[str], typer.Option("--structure", "-t", help="Id or name; repeat for several.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    format: Annotated[Format, typer.Option(help="nifti or dicom-seg.")] = Format.nifti,
+    segmenter: SegmenterSpec = "embedded",
+) -> None:
+    """Segment structures: one multi-label file a CT, and labels.json.
+
+    With several CTs each has a folder of its own, named after it.
+    """
+    from assistant import Assistant
+    from assistant.export.labels import save_segmentation
+
+    ids = structure_ids(structures)
+    if out.exists() and not out.is_dir():
+        raise BodyMapsError(f"--out {out} is a file: give a folder")
+    folders = _folders(studies, out)
+    with clean_stdout() as stdout:
+        assistant = Assistant(segmenter=segmenter)
+        for study, folder in zip(studies, folders, strict=True):
+            work = assistant.open(study).workspace
+            reach = work.reachable(ids)
+            cannot = [*reach.unsupported, *(leaf for leaves in reach.partial.values() for leaf in leaves)]
+            if not reach.ids:
+                raise BodyMapsError(f"the {work.segmenter.name} model cannot segment {', '.join(cannot)}")
+            for name in cannot:
+                print(f"bodymaps: the {work.segmenter.name} model cannot segment {name}", file=sys.stderr)
+            with Bar(study.name) as bar:
+                found = work.find(reach.ids, bar.progress)
+            masks = {name: f.mask for name, f in found.items()}
+            for path in save_segmentation(masks, work.study, folder, format.value):
+                print(path, file=stdout, flush=True)
+            for name, mask in masks.items():
+                if not mask.present:
+                    print(f"bodymaps: {name} was not found in {study}", file=sys.stderr)
+
+
+def _folders(studies: list[Path], out: Path) -> list[Path]:
+    """Where each study's files go; raises BodyMapsError when two studies would share a folder."""
+    if len(studies) == 1:
+        return [out]
+    names = [
+        study.name.removesuffix(".gz").rsplit(".", 1)[0] if study.is_file() else study.name
+        for study in studies
+    ]
+    if len(set(names)) < len(names):
+        names = [f"{study.resolve().parent.name}_{name}" for study, name in zip(studies, names, strict=True)]
+    if len(set(names)) < len(names):
+        raise BodyMapsError("two studies have the same name: segment them one at a time")
+    return [out / name for name in names]

@@ -1,0 +1,168 @@
+"""Wishes that live on the turns before: "and the spleen?", "the second largest", "yes"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from assistant.plan import QUERY_TOOLS, Call
+
+from .intents import Wish
+from .memory import Problem, Scope
+from .queries import Queries
+from .target import Target
+from .units import UNITS, suits
+
+
+class Ellipsis(Queries):
+    """Repeats the last calls with what a wish changes, and takes the answers to questions."""
+
+    def _repeats(self, wish: Wish) -> bool:
+        """Whether the wish only changes what was asked before: "and the spleen?", "the second largest"."""
+        last = self._last_calls()
+        if not last or last[0].tool not in QUERY_TOOLS | {"compare"}:
+            return False
+        if {"same", "correction"} & wish.flags and wish.tool is None and not wish.senses:
+            return True
+        if wish.tool is not None and not (wish.verb == "exist" and wish.flags & {"about"}):
+            return wish.tool == "segment" and "same" in wish.flags
+        if wish.senses or wish.measures:
+            return False
+        return wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
+
+    def _repeat(self, wish: Wish) -> list[Call]:
+        """The last calls again, with what this wish changes."""
+        last = self._last_calls()
+        if not wish.targets and wish.excluded:
+            return self._exclude_from(last, wish)
+        if not wish.targets:
+            return self._changed(last, wish)
+        distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
+        searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
+        searched = searched or ("in" in wish.flags and any(self._about_lesions(call) for call in last))
+        targets = tuple(self._as_hosts(t, last) if searched and t.plain else t for t in wish.targets)
+        scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
+        if scopes is None:
+            return []
+        if distance is not None:
+            return self._distance(
+                replace(wish, senses=("distance",)), [*self.finder.scopes_of(distance)[:1], *scopes]
+            )
+        made: list[Call] = []
+        for call in last:
+            inherited = [self._inherit(scope, call, wish) for scope in scopes]
+            senses = call.senses or tuple(call.args.get("measures", ()))
+            if senses == ("count",) and any(scope.select != "all" for scope in scopes):
+                senses = ("size",)
+            unit = wish.unit or call.args.get("unit")
+            if call.tool == "compare":
+                made += self._compare_scopes(replace(wish, senses=senses), inherited)
+            else:
+                made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)
+        return made
+
+    def _about_lesions(self, call: Call) -> bool:
+        return bool(call.targets) and self.lexicon.kind(call.targets[0]) == "lesion"
+
+    def _as_hosts(self, target: Target, last: Sequence[Call]) -> Target:
+        """An organ named after a search for lesions: search there."""
+        call = next((c for c in last if self._about_lesions(c)), None)
+        if call is None:
+            return target
+        classes = {"cyst" if "cyst" in id else "tumor" for id in self.lexicon.leaves(call.targets)}
+        wanted = "lesion" if len(classes) > 1 else classes.pop()
+        lesion = Target(lesion=wanted, open=True, text=target.text)
+        return self.finder.compose.lesion_in(lesion, [target])
+
+    def _inherit(self, scope: Scope, call: Call, wish: Wish) -> Scope:
+        """Limits on size hold on for the next organ's lesions."""
+        if not scope.lesion:
+            return scope
+        low = wish.size.low if wish.size else scope.low if scope.low is not None else call.args.get("min_mm")
+        high = (
+            wish.size.high if wish.size else scope.high if scope.high is not None else call.args.get("max_mm")
+        )
+        return replace(scope, low=low, high=high)
+
+    def _changed(self, last: Sequence[Call], wish: Wish) -> list[Call]:
+        """Only a bound, a unit or nothing at all was said."""
+        if wish.size is None and wish.unit is None:
+            return self._ask(Problem("nothing"))
+        made: list[Call] = []
+        for call in last:
+            args = dict(call.args)
+            if wish.size is not None:
+                args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
+            if wish.unit is not None:
+                kinds = args.get("measures", [])
+                if not any(suits(wish.unit, kind) for kind in kinds):
+                    wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
+                    return self._ask(Problem("unit", {"unit": wish.unit, "units": wanted or "mm"}))
+                args["unit"] = wish.unit
+            made.append(replace(call, args=args))
+        return made
+
+    def _exclude_from(self, last: Sequence[Call], wish: Wish) -> list[Call]:
+        made: list[Call] = []
+        for call in last:
+            scopes = self.finder.scopes_of(call)
+            self.finder.local = scopes[-1:]
+            kept = self._without(scopes, self._notice(wish.excluded))
+            if kept:
+                made += self._grouped(call.tool, kept, call.senses)
+        return made or self._ask(Problem("nothing_left", {"verb": last[0].tool}))
+
+    def _answers_question(self, wish: Wish) -> bool:
+        waiting = self.dialogue.waiting
+        return (
+            bool(waiting)
+            and wish.tool is None
+            and not wish.senses
+            and not wish.measures
+            and (bool(wish.targets))
+        )
+
+    def _fill_pending(self, wish: Wish) -> list[Call]:
+        """The target that was asked for has come."""
+        made: list[Call] = []
+        for call in self.dialogue.waiting:
+            lesion = call.args.get("lesion")
+            targets = wish.targets
+            if lesion:
+                open_lesion = Target(lesion=lesion, open=True)
+                targets = tuple(
+                    self.finder.compose.lesion_in(open_lesion, [t]) if t.plain else t for t in wish.targets
+                )
+            tool = None if call.tool == "help" else call.tool
+            again = replace(
+                wish,
+                tool=tool,
+                verb=call.args.get("verb", ""),
+                targets=targets,
+                senses=call.senses,
+                unit=wish.unit or call.args.get("unit"),
+            )
+            scopes = self._scopes(again)
+            if scopes is None:
+                return []
+            limits = {
+                "select": call.args.get("select", "all"),
+                "rank": call.args.get("rank"),
+                "low": call.args.get("min_mm"),
+                "high": call.args.get("max_mm"),
+            }
+            scopes = [replace(s, **limits) if s.lesion and lesion else s for s in scopes]
+            made += self._calls(again, scopes)
+        return made
+
+    def accept(self) -> list[Call]:
+        """As in "Yes": what was offered, in the calls that wait."""
+        waiting = self.dialogue.waiting
+        scopes = [Scope((id,), lesion=self.lexicon.kind(id) == "lesion") for id in self.dialogue.suggestion]
+        made: list[Call] = []
+        for call in waiting or [Call("segment")]:
+            tool = call.tool if call.tool in QUERY_TOOLS else "segment"
+            senses = call.senses or (("size",) if tool == "measure" else ())
+            made += self._grouped(tool, scopes, senses)
+        self.calls.extend(made)
+        return made

@@ -1,0 +1,156 @@
+"""Phrases that point back: it, both, the other one, the left one, the second largest, the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .memory import Memory, Problem, Scope
+from .target import Target
+
+
+class Pointers(Memory):
+    """Follows pointers into the memory."""
+
+    def point(self, target: Target) -> list[Scope] | Problem:
+        focus = self.focus()
+        refers = target.refers
+        if refers == "nth":
+            return self._nth(target)
+        if refers == "number":
+            return self._numbered(target.nth or 0)
+        if refers == "select":
+            known = self.last_lesion()
+            if known is not None:
+                return [replace(known, select=target.select, rank=target.rank)]
+        if not focus:
+            return Problem("target")
+        if refers in ("it", "one"):
+            if len(focus) > 1:
+                return Problem("several", {"names": self._names(focus)})
+            return focus
+        if refers == "them":
+            return self._them(focus)
+        if refers == "other":
+            return self._other(focus)
+        if refers == "side":
+            return self._side(focus, target.sides[0])
+        return focus
+
+    def _names(self, scopes: Sequence[Scope]) -> str:
+        return ", ".join(self.lexicon.ontology[id].name for scope in scopes for id in scope.ids[:2])
+
+    def _them(self, focus: list[Scope]) -> list[Scope]:
+        """All of several; of one side, both sides; of one thing alone, the two last named."""
+        if len(focus) > 1 or len(self.lexicon.leaves(focus[0].ids)) > 1:
+            return self._with_earlier(focus) if not self.local else focus
+        if focus[0].lesion:
+            return focus
+        earlier = self._with_earlier(focus)
+        if len(earlier) > 1:
+            return earlier
+        other = self.lexicon.ontology.counterpart(focus[0].ids[0])
+        if other:
+            return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
+        return focus
+
+    def _with_earlier(self, focus: list[Scope]) -> list[Scope]:
+        """The focus and, when it is a single structure, what the turn before named."""
+        leaves = self.lexicon.leaves(focus[0].ids)
+        if len(focus) > 1 or focus[0].lesion or len(leaves) > 1:
+            return focus
+        for call in self.recent()[1:3]:
+            scopes = [scope for scope in self.scopes_of(call) if scope.ids != focus[0].ids]
+            if len(scopes) == 1 and not scopes[0].lesion and len(self.lexicon.leaves(scopes[0].ids)) == 1:
+                pair = (*scopes[0].ids, *focus[0].ids)
+                joined = self.lexicon.group_of(pair)
+                return [Scope(joined)] if len(joined) == 1 else [scopes[0], focus[0]]
+            if scopes:
+                break
+        return focus
+
+    def _other(self, focus: list[Scope]) -> list[Scope] | Problem:
+        found: list[Scope] = []
+        for scope in focus:
+            mirrored = self.mirrored(scope)
+            if mirrored:
+                found.append(mirrored)
+        return found or Problem("side")
+
+    def mirrored(self, scope: Scope) -> Scope | None:
+        """The same on the other side."""
+        if scope.lesion:
+            hosts = tuple(other for id in scope.within if (other := self.lexicon.ontology.counterpart(id)))
+            return replace(scope, within=hosts, select="all", rank=None) if hosts else None
+        ids = tuple(other for id in scope.ids if (other := self.lexicon.ontology.counterpart(id)))
+        return Scope(ids) if ids else None
+
+    def _side(self, focus: list[Scope], side: str) -> list[Scope] | Problem:
+        for scope in reversed(focus):
+            found = self.on_side(scope, side)
+            if found is not None:
+                return [found]
+        for call in self.recent()[:4]:
+            for scope in reversed(self.scopes_of(call)):
+                found = self.on_side(scope, side)
+                if found is not None:
+                    return [found]
+        return Problem("side")
+
+    def on_side(self, scope: Scope, side: str) -> Scope | None:
+        """The same structure, or the lesion in the same organ, on a side."""
+        ontology = self.lexicon.ontology
+        if scope.lesion:
+            hosts = scope.within or tuple(h for id in scope.ids for h in ontology[id].within)
+            within = self._ids_on_side(hosts, side)
+            return (
+                replace(scope, within=self.lexicon.group_of(within), select="all", rank=None)
+                if within
+                else None
+            )
+        ids = self._ids_on_side(scope.ids, side)
+        return Scope(self.lexicon.group_of(ids)) if ids else None
+
+    def _ids_on_side(self, ids: Sequence[str], side: str) -> tuple[str, ...]:
+        ontology = self.lexicon.ontology
+        found: list[str] = []
+        for id in ids:
+            if ontology[id].side == side:
+                found.append(id)
+            elif ontology[id].side is not None:
+                other = ontology.counterpart(id)
+                found += [other] if other else []
+            else:
+                members = [child for child in ontology[id].children if ontology[child].side == side]
+                found += members or [
+                    leaf for leaf in self.lexicon.leaves([id]) if ontology[leaf].side == side
+                ]
+        return tuple(dict.fromkeys(found))
+
+    def _nth(self, target: Target) -> list[Scope] | Problem:
+        """The first one: of a numbered family just named, of lesions by size, of what was named before."""
+        number = target.nth or 1
+        if self.local and self.local[-1].lesion is False:
+            picked = tuple(
+                leaf
+                for leaf in self.lexicon.leaves(self.local[-1].ids)
+                if self.lexicon.number(leaf) == number
+            )
+            if picked:
+                return [Scope(picked)]
+        focus = self.focus()
+        if focus and focus[0].lesion and number > 0:
+            return [replace(focus[0], select="largest", rank=number if number > 1 else None)]
+        mentions = self.dialogue.mentions()
+        index = number - 1 if number > 0 else number
+        if -len(mentions) <= index < len(mentions):
+            return [Scope(mentions[index])]
+        return Problem("target")
+
+    def _numbered(self, number: int) -> list[Scope] | Problem:
+        """As in "And 8?" after liver segment 7: the same family, that number."""
+        for scope in self.focus()[::-1]:
+            id = f"{scope.ids[-1].rstrip('0123456789')}{number}"
+            if id in self.lexicon.scope:
+                return [Scope((id,))]
+        return Problem("nothing")

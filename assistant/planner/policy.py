@@ -1,0 +1,123 @@
+"""What the assistant declines and what is only talk: cues of words, kept as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .files import data
+from .tokens import Token, tokenise
+from .trie import Entry, Phrase, Trie
+
+Cue = tuple[Trie, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A stretch of tokens about something that is not done. `alone`: nothing else in its sentence is done."""
+
+    topic: str
+    start: int
+    stop: int
+    alone: bool = False
+
+
+class Policy:
+    """The cues of `policy.yaml`, compiled to tries."""
+
+    def __init__(self) -> None:
+        record = data("policy")
+        self.gap = int(record["gap"])
+        self.words: set[str] = set()
+        self.topics = {
+            topic: (entry.get("alone") == "true", [self._cue(cue) for cue in entry["cues"]])
+            for topic, entry in record["topics"].items()
+        }
+        self.talk = Trie()
+        for kind, phrases in record["small_talk"].items():
+            for phrase in phrases:
+                self.talk.add(self._keys(phrase), Entry("talk", kind))
+
+    def _keys(self, phrase: str) -> Phrase:
+        keys = tuple(token.key for token in tokenise(phrase))
+        self.words.update(key for key in keys if key.isalpha())
+        return keys
+
+    def _cue(self, groups: Sequence[Sequence[str]]) -> Cue:
+        tries = []
+        for group in groups:
+            trie = Trie()
+            for phrase in group:
+                trie.add(self._keys(phrase), Entry("cue", True))
+            tries.append(trie)
+        return tuple(tries)
+
+    def refusals(self, tokens: Sequence[Token]) -> list[Refusal]:
+        """Every topic that is touched, each once, with the stretch that touches it; sentences do not mix."""
+        found: list[Refusal] = []
+        for first, last in sentences(tokens):
+            keys = [token.key for token in tokens[first:last]]
+            for topic, (alone, cues) in self.topics.items():
+                for cue in cues:
+                    span = self._match(cue, keys)
+                    if span:
+                        found.append(Refusal(topic, first + span[0], first + span[1], alone))
+                        break
+        return found
+
+    def _match(self, cue: Cue, keys: Sequence[str]) -> tuple[int, int] | None:
+        for start in range(len(keys)):
+            stop = self._from(cue, keys, start)
+            if stop is not None:
+                return start, stop
+        return None
+
+    def _from(self, cue: Cue, keys: Sequence[str], start: int) -> int | None:
+        """Where the cue that begins exactly here ends."""
+        for stop, _ in cue[0].matches(keys, start):
+            if len(cue) == 1:
+                return stop
+            for step in range(stop, min(stop + self.gap + 1, len(keys))):
+                end = self._from(cue[1:], keys, step)
+                if end is not None:
+                    return end
+        return None
+
+    def small_talk(self, tokens: Sequence[Token], fillers: frozenset[str]) -> str | None:
+        """The kind of talk that the whole request is, or None when it says anything else."""
+        keys = [token.key for token in tokens if token.kind != "sign"]
+        kinds: list[str] = []
+        place = 0
+        while place < len(keys):
+            match = list(self.talk.matches(keys, place))
+            if match:
+                place, entries = match[-1]
+                kinds.append(entries[0].value)
+            elif keys[place] in fillers:
+                place += 1
+            else:
+                return None
+        for kind in ("abilities", "identity", "thanks", "bye", "greeting", "ok"):
+            if kind in kinds:
+                return kind
+        return None
+
+
+def sentences(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Index ranges of sentences."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for place, token in enumerate(tokens):
+        if token.kind == "sign" and token.text in ".;!?":
+            if place > start:
+                spans.append((start, place + 1))
+            start = place + 1
+    if start < len(tokens):
+        spans.append((start, len(tokens)))
+    return spans
+
+
+@lru_cache(maxsize=1)
+def policy() -> Policy:
+    return Policy()

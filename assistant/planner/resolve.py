@@ -1,0 +1,144 @@
+"""Wishes to calls, one wish after the other: the tool of each wish decides who works it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from assistant.plan import QUERY_TOOLS, Call
+
+from .ellipsis import Ellipsis
+from .intents import Wish
+from .memory import Problem, Scope
+from .target import Target
+
+
+class Resolver(Ellipsis):
+    """Turns the wishes of one request into `calls`; collects in `asked` what has to be asked."""
+
+    def take(self, wish: Wish) -> None:
+        """Work out one wish; adds to `calls` or to `asked`."""
+        self.finder.local = []
+        handler = getattr(self, f"_{wish.tool}", None) if wish.tool not in QUERY_TOOLS else None
+        made = handler(wish) if handler else self._query(wish)
+        self.calls.extend(call for call in made if not self._said(call))
+        if made:
+            self.finder.topic = []
+
+    def _said(self, call: Call) -> bool:
+        """The same call again, or a correction that says less than the one before."""
+        if call in self.calls:
+            return True
+        last = self.calls[-1] if self.calls else None
+        return (
+            call.tool == "correct"
+            and last is not None
+            and last.tool == "correct"
+            and call.targets == last.targets
+        )
+
+    def note(self, wish: Wish) -> None:
+        """Take a phrase as what the next wish is about: "a mass in the right upper lobe, segment it"."""
+        self.finder.local = []
+        found = [self.finder.find(target, "detect", loose=True) for target in wish.targets]
+        self.finder.topic = [scope for scopes in found if not isinstance(scopes, Problem) for scope in scopes]
+
+    def _query(self, wish: Wish) -> list[Call]:
+        if "unmeasurable" in wish.senses:
+            return self._ask(Problem("measure_unsupported"))
+        if self._answers_question(wish):
+            return self._fill_pending(wish)
+        if self._repeats(wish):
+            return self._repeat(wish)
+        if wish.excluded and not wish.targets and wish.tool is None and not wish.senses:
+            return []
+        scopes = self._scopes(wish)
+        if scopes is None:
+            return []
+        return self._calls(wish, scopes)
+
+    def _swap(self, wish: Wish) -> list[Call]:
+        names = " and ".join(target.text for target in wish.targets)
+        return self._ask(Problem("replace", {"name": names or "it"}))
+
+    def _undo(self, wish: Wish) -> list[Call]:
+        return [Call("undo")]
+
+    def _report(self, wish: Wish) -> list[Call]:
+        return self._plain("report", wish, focus=False)
+
+    def _describe(self, wish: Wish) -> list[Call]:
+        return self._plain("describe", wish, focus=False)
+
+    def _export(self, wish: Wish) -> list[Call]:
+        return self._plain("export", wish)
+
+    def _show(self, wish: Wish) -> list[Call]:
+        return self._plain("show", wish, focus=False)
+
+    def _plain(self, tool: str, wish: Wish, focus: bool = True) -> list[Call]:
+        """A tool with optional targets; without any, the ones talked about or none."""
+        scopes: list[Scope] = []
+        talked = bool(self.finder.focus()) and focus
+        named = tuple(target for target in wish.targets if talked or not target.refers)
+        if named:
+            scopes = self._scopes(replace(wish, targets=named)) or []
+            if not scopes:
+                return []
+        elif focus:
+            scopes = self.finder.focus()
+        targets = list(dict.fromkeys(id for scope in scopes for id in scope.ids))
+        extra = {key: value for key, value in wish.extra.items() if key not in ("word",)}
+        return [Call(tool, {"targets": targets, **extra}, (), tuple(scope.ids for scope in scopes))]
+
+    def _screen(self, wish: Wish) -> list[Call]:
+        lesions = [t for t in self._hosted(wish) if t.lesion is not None]
+        plain = [t for t in wish.targets if t.plain]
+        if not lesions and plain:
+            lesions = [self.finder.compose.lesion_in(Target(lesion="tumor", open=True), plain)]
+        if not lesions:
+            lesions = [Target(lesion="tumor", open=True, every=True)]
+        scopes = self._scopes(replace(wish, targets=tuple(lesions), tool="detect"))
+        return self._grouped("screen", scopes, ()) if scopes else []
+
+    def _correct(self, wish: Wish) -> list[Call]:
+        """A mask to mend: the focus, else the first structure named; what it leaked into is left out."""
+        focus = self.finder.focus()
+        named = [t for t in (*wish.targets, *wish.excluded) if t.refers is None]
+        scopes: list[Scope] = []
+        for target in named:
+            found = self.finder.find(target)
+            if isinstance(found, Problem):
+                self._ask(found)
+                return []
+            scopes += found
+        if focus and not (scopes and wish.targets and wish.targets[0].refers is None and len(scopes) > 1):
+            mended, rest = focus, scopes
+        elif scopes:
+            mended, rest = scopes[:1], scopes[1:]
+        else:
+            return self._ask(Problem("target"), wish)
+        args: dict[str, Any] = {"targets": [id for scope in mended for id in scope.ids]}
+        if rest:
+            args["exclude"] = [id for scope in rest for id in scope.ids]
+        return [Call("correct", args | wish.extra, (), tuple(scope.ids for scope in mended))]
+
+    def _compare(self, wish: Wish) -> list[Call]:
+        if wish.comparison == "prior" and all(target.refers == "one" for target in wish.targets):
+            focus = self.finder.focus()
+            return self._prior(wish, focus)
+        if wish.targets:
+            scopes = self._scopes(wish)
+            if scopes is None:
+                return []
+        else:
+            scopes = self.finder.focus()
+            if not scopes:
+                return self._ask(Problem("target"), wish)
+        if wish.comparison == "prior":
+            return self._prior(wish, scopes)
+        if not wish.senses:
+            asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
+            last = next((senses for senses in asked if senses), ())
+            wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")) or ("size",))
+        return self._compare_scopes(wish, scopes)

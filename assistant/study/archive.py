@@ -1,0 +1,71 @@
+"""Zip archives of a DICOM study, unpacked with limits."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from assistant.study import dicom
+from assistant.study.series import MAX_FILES
+from assistant.study.study import Loaded
+from encoders.errors import BodyMapsError
+
+MAX_BYTES = 16 * 2**30
+MAX_RATIO = 200
+"""Unpacked over packed size of the whole archive. CT rarely packs tenfold; a bomb packs a thousandfold."""
+SMALL_BYTES = 64 * 2**20
+"""Archives that unpack to less than this are harmless at any ratio."""
+
+_CHUNK = 1 << 20
+
+
+def read(path: Path) -> Loaded:
+    """Raises BodyMapsError when the archive is damaged, locked, unsafe or holds no CT series."""
+    unpacked = tempfile.TemporaryDirectory(prefix="bodymaps-")
+    try:
+        _unpack(path, Path(unpacked.name))
+        return replace(dicom.read(Path(unpacked.name), shown=path), unpacked=unpacked)
+    except BaseException:
+        unpacked.cleanup()
+        raise
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """The DICOM files of an archive, under plain numbers: no name out of the archive becomes a path."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            _check(path, entries)
+            left = MAX_BYTES
+            for number, entry in enumerate(entries):
+                with archive.open(entry) as stream:
+                    head = stream.read(132)
+                    if head[128:] != b"DICM":
+                        continue
+                    with open(folder / f"{number:06d}.dcm", "wb") as out:
+                        left -= out.write(head)
+                        while chunk := stream.read(_CHUNK):  # sizes in an archive's index can lie
+                            left -= out.write(chunk)
+                            if left < 0:
+                                raise BodyMapsError(f"{path}: the archive unpacks to too much for a CT")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise BodyMapsError(f"{path}: not a readable zip archive; it is damaged or truncated") from error
+
+
+def _check(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse what no honest archive of a study has, before anything is unpacked."""
+    if len(entries) > MAX_FILES:
+        raise BodyMapsError(f"{path}: the archive has {len(entries)} files, more than {MAX_FILES}")
+    for entry in entries:
+        name = PurePosixPath(entry.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts or ":" in "".join(name.parts[:1]):
+            raise BodyMapsError(f"{path}: the archive is unsafe: it names files outside itself")
+        if entry.flag_bits & 0x1:
+            raise BodyMapsError(f"{path}: the archive has a password; unpack it and open the folder")
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    if unpacked > MAX_BYTES or (unpacked > SMALL_BYTES and unpacked > MAX_RATIO * max(1, packed)):
+        raise BodyMapsError(f"{path}: the archive unpacks to {unpacked / 2**30:.1f} GB, too much for a CT")

@@ -1,0 +1,114 @@
+"""Which DICOM series are in a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assistant.study.study import Fact
+
+MAX_FILES = 50_000
+
+_TAGS = [
+    "SeriesInstanceUID", "Modality", "ImageType", "Rows", "Columns", "NumberOfFrames", "SeriesDescription",
+    "SliceThickness", "ConvolutionKernel", "KVP", "Manufacturer", "BodyPartExamined", "ContrastBolusAgent",
+    "ImagePositionPatient", "ImageOrientationPatient",
+    "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID",
+]  # fmt: skip
+_FACTS = {
+    "Modality": "modality",
+    "SliceThickness": "slice_thickness_mm",
+    "ConvolutionKernel": "kernel",
+    "KVP": "kvp",
+    "Manufacturer": "manufacturer",
+    "BodyPartExamined": "body_part",
+    "ContrastBolusAgent": "contrast_agent",
+}
+_IDENTIFIERS = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyID")
+
+
+@dataclass
+class Series:
+    """The image files of one DICOM series."""
+
+    uid: str
+    modality: str
+    localizer: bool
+    facts: dict[str, Fact]
+    files: list[Path] = field(default_factory=list)
+    pixels: int = 0
+    positions: list[tuple[float, ...]] = field(default_factory=list)
+    """Centre of the first pixel of each slice, LPS+ mm."""
+    orientation: tuple[float, ...] = ()
+    """Unit directions in which columns and rows count up, LPS+."""
+
+
+def is_dicom(path: Path) -> bool:
+    """True when the file has DICOM's mark behind its 128-byte preamble."""
+    with open(path, "rb") as file:
+        file.seek(128)
+        return file.read(4) == b"DICM"
+
+
+def scan(folder: Path) -> list[Series]:
+    """Every image series below a folder, in the order of their first files; empty when there is no DICOM.
+
+    Identifiers are read only to strike them out of the series description, and are not kept.
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    found: dict[str, Series] = {}
+    for path in _files(folder):
+        try:
+            if not is_dicom(path):
+                continue
+            head = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue  # one unreadable file does not spoil a series; dcm2niix reports what is missing
+        if "Rows" not in head or "SeriesInstanceUID" not in head:
+            continue
+        uid = str(head.SeriesInstanceUID)
+        if uid not in found:
+            localizer = "LOCALIZER" in {str(value).upper() for value in head.get("ImageType") or ()}
+            found[uid] = Series(uid, str(head.get("Modality", "?")), localizer, _facts(head))
+        found[uid].files.append(path)
+        if "ImagePositionPatient" in head and "ImageOrientationPatient" in head:
+            found[uid].positions.append(tuple(map(float, head.ImagePositionPatient)))
+            found[uid].orientation = tuple(map(float, head.ImageOrientationPatient))
+        found[uid].pixels += int(head.Rows) * int(head.Columns) * int(head.get("NumberOfFrames") or 1)
+    return list(found.values())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder, sorted, up to a limit; a single file is itself."""
+    if folder.is_file():
+        yield folder
+        return
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    yield from files[:MAX_FILES]
+
+
+def _facts(head: Any) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {"format": "DICOM"}
+    for tag, name in _FACTS.items():
+        value = head.get(tag)
+        if value not in (None, ""):
+            numeric = name in ("slice_thickness_mm", "kvp")
+            facts[name] = float(value) if numeric else _struck(str(value), head)
+    if description := _struck(str(head.get("SeriesDescription") or ""), head):
+        facts["series"] = description
+    return facts
+
+
+def _struck(text: str, head: Any) -> str:
+    """The text without the patient's name and numbers, and without anything as long as a date."""
+    identifiers = " ".join(str(head.get(tag) or "") for tag in _IDENTIFIERS)
+    words = {word for word in re.split(r"[\^\s=,]+", identifiers) if len(word) > 1}
+    for word in sorted(words, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\d{6,}|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", "", text)
+    return " ".join(text.split())

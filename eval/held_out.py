@@ -1,0 +1,90 @@
+"""Scores of weights on the cases that a training recipe holds out, on the model's own grid.
+
+Only what a case knows takes part: structures that it labels completely, and, for machine labels, only the voxels
+where they can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoders.geometry import Geometry
+from encoders.learning.cases import Case, load_cases
+from encoders.learning.train import read_recipe
+from encoders.packages import cache_dir
+from encoders.segmenters.base import Segmenter
+from encoders.volume import Volume
+from eval.scores import score
+from prompts.ontology import ontology
+
+
+@dataclass(frozen=True)
+class Row:
+    """One structure of one case. source: "reference" or "machine labels"."""
+
+    case: str
+    structure: str
+    dice: float
+    nsd: float
+    volume_error: float
+    confidence: float
+    source: str
+
+
+def held_out_cases(recipe: dict[str, Any], data: Path) -> list[Case]:
+    """The cases that any phase of the recipe holds out."""
+    names = {name for phase in recipe["phases"] for name in phase.get("hold_out", ())}
+    entries = [entry for entry in recipe["cases"] if entry["name"] in names]
+    return load_cases(entries, data, recipe["model"]["spacing_mm"], cache_dir() / "cases")
+
+
+def volume_of(case: Case) -> Volume:
+    """A case as a CT on a RAS+ grid of its spacing."""
+    assert case.hu is not None
+    return Volume(case.hu, Geometry(case.hu.shape, np.diag([*[case.spacing_mm] * 3, 1.0])))
+
+
+def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
+    """(structure, reference mask, voxels that count, source) for what the case knows and shows."""
+    for structure in structures:
+        leaves = set(ontology().leaves(structure))
+        values = [v for v, name in enumerate(case.names) if v and (name in leaves or name == structure)]
+        mask = np.isin(case.labels, values)
+        if not mask.any():
+            continue
+        if structure in case.complete or leaves <= case.complete:
+            yield structure, mask, np.ones(mask.shape, bool), "reference"
+        elif structure in case.weak or leaves <= case.weak | case.complete:
+            trusted = case.trusted if case.trusted is not None else np.ones(mask.shape, bool)
+            yield structure, mask, trusted | (case.labels > 0), "machine labels"
+
+
+def evaluate_held_out(segmenter: Segmenter, recipe_path: Path, data: Path) -> list[Row]:
+    """All held-out cases of a recipe."""
+    rows = []
+    for case in held_out_cases(read_recipe(recipe_path), data):
+        volume = volume_of(case)
+        known = list(truths(case, sorted(segmenter.supported())))
+        masks = segmenter.segment(volume, [name for name, *_ in known])
+        for name, truth, counts, source in known:
+            result = score(masks[name].full() & counts, truth, volume.geometry.spacing)
+            assert result.dice is not None
+            assert result.nsd is not None
+            assert result.volume_error is not None
+            rows.append(
+                Row(
+                    case.name,
+                    name,
+                    result.dice,
+                    result.nsd,
+                    result.volume_error,
+                    masks[name].confidence,
+                    source,
+                )
+            )
+    return rows

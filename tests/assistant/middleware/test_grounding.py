@@ -1,0 +1,118 @@
+import pytest
+
+from assistant.middleware.grounding import Facts, ground, structures_in, supported
+from prompts.ontology import normalise
+
+
+def record(structure, present=True, **changes):
+    base = {
+        "structure": structure,
+        "name": structure,
+        "label": structure,
+        "kind": "organ",
+        "number": 0,
+        "of": 0,
+        "present": present,
+        "confidence": 0.9,
+        "box": {"voxel": [[1, 2, 3], [40, 50, 60]], "world_mm": [[-10.5, 0.0, 3.0], [55.0, 66.0, 77.0]]}
+        if present
+        else None,
+        "slices": [12, 34] if present else None,
+        "cut_off": [],
+        "location": [],
+        "measurements": [],
+        "unmeasurable": [],
+        "quality": {"level": "validated", "dice": 0.91, "cases": 1, "note": ""},
+    }
+    return base | changes
+
+
+def volume(value):
+    return {"kind": "volume", "value": value, "unit": "ml", "slice_k": None}
+
+
+def length(value, slice_k=20):
+    return {"kind": "longest_diameter", "value": value, "unit": "mm", "slice_k": slice_k}
+
+
+RESULTS = [
+    {
+        "tool": "measure",
+        "findings": [
+            record("liver", measurements=[volume(1643.2)], cut_off=["top"]),
+            record("kidney_left", measurements=[volume(160.4)]),
+            record(
+                "pancreas_tumor",
+                kind="lesion",
+                number=1,
+                of=2,
+                measurements=[length(24.6)],
+                location=["tail of the pancreas"],
+            ),
+            record("spleen", present=False),
+        ],
+        "unsupported": [{"structure": "heart", "label": "heart", "kind": "organ", "nearest": []}],
+    }
+]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The liver has a volume of 1643 ml.",
+        "The liver has a volume of 1,643 ml.",
+        "Liver volume: 1.64 l.",
+        "The left kidney has 160.4 cc.",
+        "A pancreatic tumor of 2.5 cm is seen on slice 20.",
+        "The lesion in the tail of the pancreas measures 24.6 mm.",
+        "The spleen was not found.",
+        "The heart cannot be segmented.",
+        "The liver is cut off at the top of the scan.",
+        "Here is what I found.",
+        "The Dice of the model is 0.91.",
+        "It lies between slices 12 and 34.",
+    ],
+)
+def test_what_the_results_say_may_be_said(sentence):
+    assert supported(sentence, Facts.of(RESULTS))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The liver has a volume of 1700 ml.",
+        "The liver has a volume of 1643 mm.",
+        "The left kidney has a volume of 1643 ml.",
+        "The right kidney has a volume of 160.4 ml.",
+        "The kidney on the right has 160.4 ml.",
+        "The gallbladder is normal in size.",
+        "The spleen is present.",
+        "No liver was found.",
+        "A pancreatic tumor of 2.46 mm is seen.",
+        "Three lesions are seen.",
+        "The lesion is malignant.",
+        "This is probably PDAC.",
+        "The heart is enlarged.",
+        "The tumor is in the head of the pancreas.",
+        "The liver is 1643.",
+        "The tumor measures 24.6 mm on slice 99.",
+    ],
+)
+def test_what_no_result_says_may_not(sentence):
+    assert not supported(sentence, Facts.of(RESULTS))
+
+
+def test_sentences_are_judged_one_by_one():
+    kept, removed = ground("The liver has 1643 ml. The liver has 2.5 l!\nThe spleen was not found.", RESULTS)
+    assert kept == ["The liver has 1643 ml.", "The spleen was not found."]
+    assert removed == ["The liver has 2.5 l!"]
+
+
+def test_nothing_holds_without_results():
+    assert ground("The liver is 12 cm long.", [])[0] == []
+    assert ground("Hello, how can I help?", [])[1] == []
+
+
+def test_longest_name_wins():
+    (ids,) = structures_in(normalise("the tail of the pancreas"))
+    assert ids == {"pancreas_tail"}

@@ -1,0 +1,99 @@
+import json
+
+from assistant.plan import Call, Plan, query_args
+from assistant.planner import Dialogue, plan
+
+
+def talk(*turns: str, dialogue: Dialogue | None = None) -> list[Plan]:
+    state = dialogue or Dialogue()
+    return [plan(turn, state) for turn in turns]
+
+
+def test_it_is_what_was_named_last() -> None:
+    last = talk("segment the left kidney", "measure it")[-1]
+    assert last.calls[0].args == query_args(["kidney_left"], ["volume"])
+
+
+def test_it_is_asked_about_when_two_are_open() -> None:
+    assert talk("segment the liver and the spleen", "how big is it?")[-1].status == "clarify"
+
+
+def test_a_range_is_one_thing() -> None:
+    assert talk("segment T10-L2", "mean HU of it")[-1].status == "act"
+
+
+def test_the_measure_is_that_of_the_new_kind() -> None:
+    last = talk("how big is the liver tumour", "and the liver itself?")[-1]
+    assert last.calls[0].args["measures"] == ["volume"]
+
+
+def test_an_answer_fills_the_question() -> None:
+    asked, answered = talk("measure the largest lesion over 1 cm", "in the liver")
+    assert asked.status == "clarify"
+    args = answered.calls[0].args
+    assert (args["targets"], args["select"], args["min_mm"]) == (["liver_tumor"], "largest", 10.0)
+
+
+def test_a_new_wish_drops_the_question() -> None:
+    last = talk("segment the tumor", "how big is the spleen", "and the liver")[-1]
+    assert last.calls[0].args == query_args(["liver"], ["volume"])
+
+
+def test_yes_takes_the_offer() -> None:
+    asked, taken = talk("segment the appendix", "yes please")
+    assert asked.suggestion == ("colon",)
+    assert taken.calls[0].targets == ("colon",)
+
+
+def test_undo_steps_back() -> None:
+    last = talk("segment the spleen", "segment the liver", "undo", "measure it")[-1]
+    assert last.calls[0].targets == ("spleen",)
+
+
+def test_undo_twice_steps_back_twice() -> None:
+    last = talk("segment the spleen", "segment the liver", "segment the heart", "undo", "undo", "measure it")[
+        -1
+    ]
+    assert last.calls[0].targets == ("spleen",)
+
+
+def test_another_study_forgets_everything() -> None:
+    dialogue = Dialogue()
+    talk("segment the spleen", dialogue=dialogue)
+    dialogue.reset()
+    assert talk("measure it", dialogue=dialogue)[0].status == "clarify"
+    assert dialogue.turns == []
+
+
+def test_small_talk_leaves_the_focus() -> None:
+    assert talk("segment the liver", "thanks", "measure it")[-1].calls[0].targets == ("liver",)
+
+
+def test_remembering_one_plan_twice_counts_once() -> None:
+    dialogue = Dialogue()
+    made = plan("segment the liver", dialogue)
+    dialogue.remember(made)
+    assert len(dialogue.turns) == 1
+
+
+def test_plans_from_elsewhere_can_be_remembered() -> None:
+    dialogue = Dialogue()
+    dialogue.remember(Plan("x", "act", (Call("segment", query_args(["stomach"])),)))
+    assert talk("measure it", dialogue=dialogue)[0].calls[0].targets == ("stomach",)
+
+
+def test_the_state_is_plain_data() -> None:
+    dialogue = Dialogue()
+    talk("any liver lesions over 1 cm?", "measure the tumour in the spleen", dialogue=dialogue)
+    restored = Dialogue.from_dict(json.loads(json.dumps(dialogue.to_dict())))
+    assert restored.to_dict() == dialogue.to_dict()
+    assert (
+        talk("the largest", dialogue=restored)[0].to_dict()
+        == talk("the largest", dialogue=dialogue)[0].to_dict()
+    )
+
+
+def test_many_turns_keep_the_state_small() -> None:
+    dialogue = Dialogue()
+    talk(*["segment the liver", "segment the spleen"] * 40, dialogue=dialogue)
+    assert len(dialogue.turns) <= 32

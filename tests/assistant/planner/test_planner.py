@@ -1,0 +1,96 @@
+"""Facts about single plans that the suites do not look at: extra arguments, texts, scope, imports."""
+
+import subprocess
+import sys
+
+import pytest
+
+from assistant.planner import plan
+from assistant.planner.lexicon import lexicon
+from assistant.planner.planner import Planner
+
+
+def test_every_query_has_the_six_arguments_in_order() -> None:
+    (call,) = plan("segment the liver").calls
+    assert list(call.args) == ["targets", "measures", "within", "select", "min_mm", "max_mm"]
+    assert list(call.args.values()) == [["liver"], [], None, "all", None, None]
+
+
+def test_rank_and_unit_are_added() -> None:
+    (call,) = plan("second largest liver lesion size in cm").calls
+    assert call.args["rank"] == 2
+    assert call.args["unit"] == "cm"
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("show slice 120 in the lung window", {"slice": 120, "window": "lung"}),
+        ("coronal view of the liver", {"plane": "coronal"}),
+        ("export the masks as dicom seg", {"format": "dicom-seg"}),
+        ("compare the liver tumour with the prior", {"study": "prior"}),
+    ],
+)
+def test_arguments_of_the_other_tools(text: str, args: dict[str, object]) -> None:
+    (call,) = plan(text).calls
+    assert {key: call.args.get(key) for key in args} == args
+
+
+def test_the_line_of_what_was_understood() -> None:
+    made = plan("Please segment the tumor in the tail of the pancreas and then measure its size.")
+    assert made.understood == "tail of the pancreas, tumor, longest diameter"
+
+
+def test_what_cannot_be_segmented_is_named_with_the_nearest() -> None:
+    made = plan("segment the appendix")
+    assert made.status == "clarify"
+    assert "appendix" in made.text
+    assert "colon" in made.text
+
+
+def test_one_of_two_that_can_be_done_is_done_and_the_other_named() -> None:
+    made = plan("segment the liver and the appendix")
+    assert [call.targets for call in made.calls] == [("liver",)]
+    assert "appendix" in made.text
+
+
+def test_a_segmenter_that_can_do_more_widens_the_scope() -> None:
+    words = lexicon(frozenset({"appendix"}))
+    assert "appendix" in words.scope
+    assert "appendix" not in lexicon().scope
+    from assistant.planner import Dialogue
+
+    assert Planner(words, Dialogue()).plan("segment the appendix").calls[0].targets == ("appendix",)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "?!", "\n", "🙂"])
+def test_nothing_said_is_asked_about(text: str) -> None:
+    made = plan(text)
+    assert made.status == "clarify"
+    assert made.text
+
+
+def test_every_structure_is_found_by_its_own_names() -> None:
+    """Each id in scope is understood by its id and its name."""
+    wrong = []
+    words = lexicon()
+    for id in words.scope:
+        structure = words.ontology[id]
+        for name in (id, structure.name):
+            calls = plan(f"segment {name}").calls
+            got = {leaf for call in calls for leaf in words.leaves(call.targets)}
+            wanted = {leaf for leaf in words.ontology.leaves(id) if leaf in words.scope}
+            sided_cyst = id.startswith("kidney_cyst_")
+            if got != wanted and not sided_cyst and structure.kind != "group":
+                wrong.append((name, sorted(got), sorted(wanted)))
+    assert not wrong
+
+
+def test_planning_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from assistant.planner import plan; plan('segment the left kidney'); "
+        "heavy = {'torch', 'monai', 'langchain', 'gradio', 'transformers', 'pint'} & set(sys.modules); "
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,98 @@
+"""The prompt suites against the offline planner: how many turns come out exactly as written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import eval as eval_room
+from assistant.plan import QUERY_TOOLS
+from assistant.planner import Dialogue, plan
+from assistant.planner.lexicon import lexicon
+
+SUITES = sorted(Path(eval_room.__file__).parent.joinpath("suites").glob("*.yaml"))
+LIMITS = ("within", "select", "min_mm", "max_mm")
+
+
+def canonical(call: dict[str, Any]) -> dict[str, Any]:
+    """A call with groups as their leaves and lists in a fixed order."""
+    args = call["args"]
+    known = [id for id in args.get("targets", ()) if id in lexicon().ontology]
+    form: dict[str, Any] = {
+        "tool": call["tool"],
+        "targets": sorted(lexicon().leaves(known)),
+        "measures": sorted(args.get("measures", ())),
+    }
+    if call["tool"] in QUERY_TOOLS:
+        form |= {name: args.get(name) for name in LIMITS} | {"rank": args.get("rank")}
+    return form
+
+
+def exact(expected: dict[str, Any], got: dict[str, Any]) -> bool:
+    """The same status and calls; tools that take no fixed arguments are compared where the suite names any."""
+    if expected["status"] != got["status"] or len(expected["calls"]) != len(got["calls"]):
+        return False
+    for one, other in zip(map(canonical, expected["calls"]), map(canonical, got["calls"]), strict=True):
+        if one["tool"] not in QUERY_TOOLS:
+            one = {key: value for key, value in one.items() if value}
+        if any(value != other.get(key) for key, value in one.items()):
+            return False
+    return True
+
+
+def cases(header: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in folder.joinpath(header["file"]).read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_the_suite_is_read_exactly(path: Path) -> None:
+    header = yaml.safe_load(path.read_text("utf-8"))
+    total, wrong = 0, []
+    for case in cases(header, path.parent):
+        dialogue = Dialogue()
+        for turn in case["turns"]:
+            total += 1
+            got = plan(turn["user"], dialogue).to_dict()
+            if not exact(turn["expect"], got):
+                wrong.append(f"{case['id']} {turn['user']!r}: {got['status']} {got['calls']}")
+    assert 1 - len(wrong) / total >= header["floor"], "\n".join(wrong)
+
+
+def test_the_suites_hold_enough_turns_with_unique_ids() -> None:
+    ids: list[str] = []
+    turns: list[str] = []
+    for path in SUITES:
+        header = yaml.safe_load(path.read_text("utf-8"))
+        read = cases(header, path.parent)
+        assert header["cases"] == len(read)
+        assert header["turns"] == sum(len(case["turns"]) for case in read)
+        ids += [case["id"] for case in read]
+        turns += [turn["user"] for case in read for turn in case["turns"]]
+    assert len(ids) == len(set(ids))
+    assert len(turns) >= 600
+
+
+def test_the_suites_name_only_structures_of_the_ontology() -> None:
+    for path in SUITES:
+        header = yaml.safe_load(path.read_text("utf-8"))
+        for case in cases(header, path.parent):
+            for turn in case["turns"]:
+                for call in turn["expect"]["calls"]:
+                    named = [*call["args"].get("targets", ()), call["args"].get("within")]
+                    assert all(id is None or id in lexicon().ontology for id in named), case["id"]
+
+
+def test_a_planner_that_always_says_the_same_scores_badly() -> None:
+    """The score can tell a planner from none: one answer for everything is right for few turns."""
+    constant = plan("segment the liver").to_dict()
+    turns = [
+        turn
+        for path in SUITES
+        for case in cases(yaml.safe_load(path.read_text("utf-8")), path.parent)
+        for turn in case["turns"]
+    ]
+    assert sum(exact(turn["expect"], constant) for turn in turns) / len(turns) < 0.1

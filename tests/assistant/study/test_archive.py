@@ -1,0 +1,113 @@
+"""Zip archives: the same study as its folder, and no way to do harm."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.study import archive, open_study
+from encoders.errors import BodyMapsError
+
+
+@pytest.fixture
+def folder(tmp_path, ct, write_series):
+    return write_series(tmp_path / "study", ct)
+
+
+def packed(folder, path, prefix="PAT/STU/"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("README.txt", "a viewer for Windows")
+        for file in folder.iterdir():
+            out.write(file, prefix + file.name)
+    return path
+
+
+def test_same_as_the_folder(tmp_path, folder):
+    zipped, plain = open_study(packed(folder, tmp_path / "scan.zip")), open_study(folder)
+    assert zipped.fingerprint == plain.fingerprint
+    assert zipped.name == "scan"
+    assert zipped.facts == plain.facts
+    assert len(zipped.dicom_files) == len(plain.dicom_files)
+
+
+def test_unpacked_files_go_with_the_study(tmp_path, folder):
+    study = open_study(packed(folder, tmp_path / "scan.zip"))
+    kept = study.dicom_files[0]
+    assert kept.exists()
+    assert not kept.is_relative_to(tmp_path)
+    del study
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../evil", "..\\evil", "C:\\evil"])
+def test_names_that_lead_outside_are_refused(tmp_path, folder, name):
+    path = packed(folder, tmp_path / "scan.zip")
+    with zipfile.ZipFile(path, "a") as out:
+        out.writestr(name, b"\0" * 128 + b"DICM")
+    with pytest.raises(BodyMapsError, match="unsafe"):
+        open_study(path)
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_bombs_are_refused_before_they_unpack(tmp_path, folder):
+    path = packed(folder, tmp_path / "scan.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("zeros", b"\0" * 128 + b"DICM" + bytes(archive.SMALL_BYTES))
+    before = leftovers()
+    with pytest.raises(BodyMapsError, match="too much"):
+        open_study(path)
+    assert leftovers() == before
+
+
+def test_sizes_that_lie_are_caught_while_unpacking(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(archive, "_check", lambda path, entries: None)
+    monkeypatch.setattr(archive, "MAX_BYTES", 10_000)
+    with pytest.raises(BodyMapsError, match="too much"):
+        open_study(packed(folder, tmp_path / "scan.zip"))
+
+
+def test_too_many_files(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_FILES", 5)
+    with pytest.raises(BodyMapsError, match="more than 5"):
+        open_study(packed(folder, tmp_path / "scan.zip"))
+
+
+@pytest.mark.parametrize("keep", [0, 50, 0.7])
+def test_damaged(tmp_path, folder, keep):
+    path = packed(folder, tmp_path / "scan.zip")
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
+    with pytest.raises(BodyMapsError, match="not a readable zip"):
+        open_study(path)
+
+
+def test_damaged_inside(tmp_path, folder):
+    path = packed(folder, tmp_path / "scan.zip")
+    data = bytearray(path.read_bytes())
+    for at in range(2000, 12000, 7):
+        data[at] ^= 0x5A
+    path.write_bytes(data)
+    with pytest.raises(BodyMapsError, match="not a readable zip"):
+        open_study(path)
+
+
+def test_no_dicom_inside(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as out:
+        out.writestr("a.txt", "hello")
+    before = leftovers()
+    with pytest.raises(BodyMapsError, match=r"x\.zip: no DICOM images"):
+        open_study(tmp_path / "x.zip")
+    assert leftovers() == before
+
+
+def test_pixels_are_those_of_the_folder(tmp_path, folder, ct):
+    study = open_study(packed(folder, tmp_path / "scan.zip", prefix=""))
+    assert np.array_equal(study.volume.canonical().hu, ct.canonical().hu)
+
+
+def leftovers():
+    import tempfile
+
+    return {name for name in os.listdir(Path(tempfile.gettempdir())) if name.startswith("bodymaps-")}

@@ -1,0 +1,178 @@
+import asyncio
+import json
+import threading
+
+import pytest
+
+from assistant.events import Answered, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
+from assistant.session import Session
+from encoders.errors import Cancelled
+
+
+def test_opening_computes_nothing(session, segmenter):
+    assert segmenter.asked == []
+    assert session.history == ()
+
+
+def test_volume_of_an_organ(session):
+    answer = session.ask("How big is the liver?")
+    assert answer.status == "act"
+    assert answer.findings[0].structure == "liver"
+    assert answer.findings[0].value("volume") == pytest.approx(301.6, rel=0.02)
+    assert "302 ml" in answer.text
+    json.dumps(answer.to_dict())
+
+
+def test_a_follow_up_reuses_masks(session, segmenter):
+    assert not session.ask("segment the liver").calls[0].cached
+    again = session.ask("how dense is it?")
+    assert again.calls[0].cached
+    assert segmenter.asked.count("liver") == 1
+
+
+def test_segment_and_measure_in_one_turn_make_one_finding(session):
+    answer = session.ask("segment the pancreatic tail tumor and measure it")
+    (finding,) = answer.findings
+    assert finding.structure == "pancreas_tumor"
+    assert finding.value("longest_diameter") == pytest.approx(18, abs=2)
+    assert "tail of the pancreas" in answer.text
+
+
+def test_the_honest_answer_when_the_model_cannot_look_for_tumors(study, organs_only):
+    answer = Session(study, organs_only).ask("segment the pancreatic tail tumor and measure it")
+    assert answer.status == "clarify"
+    assert "cannot look for pancreas tumors" in answer.text
+    assert "does not mean that there is none" in answer.text
+    assert all(f.structure != "pancreas_tumor" for f in answer.findings)
+    assert "tail of the pancreas" in answer.text
+
+
+def test_no_tumor_is_said_and_has_no_number(make_study, make_segmenter):
+    session = Session(make_study(tumor=False), make_segmenter(absent=["pancreas_tumor"]))
+    answer = session.ask("segment the tumor in the tail of the pancreas and measure it")
+    (finding,) = answer.findings
+    assert not finding.present
+    assert finding.box is None
+    assert finding.measurements == ()
+    assert not finding.mask.any()
+    assert "No pancreas tumor was found" in answer.text
+
+
+def test_cut_off_structures_are_flagged(session):
+    answer = session.ask("what is the volume of the aorta?")
+    assert any("cut off" in w for w in answer.warnings)
+    assert "at least" in answer.text
+    assert "bottom and top" in answer.text
+
+
+def test_undo_goes_back_one_turn(session):
+    session.ask("segment the liver")
+    session.ask("segment the spleen")
+    answer = session.ask("undo")
+    assert answer.status == "act"
+    assert [a.request for a in session.history] == ["segment the liver"]
+    assert session.ask("measure it").findings[0].structure == "liver"
+
+
+def test_undo_with_nothing_to_undo(session):
+    answer = session.ask("undo")
+    assert "nothing to undo" in answer.text.lower()
+    assert session.history == ()
+
+
+def test_correction_is_undone_too(study, make_segmenter, segmenter):
+    session = Session(study, make_segmenter())
+    before = session.ask("what is the volume of the liver?").findings[0].value("volume")
+    session.workspace.find(["gallbladder"])
+    from assistant.tools import tools
+    from assistant.tools.base import Turn
+
+    turn = Turn(session.workspace)
+    result = tools()["correct"].call(turn, {"targets": ["liver"], "exclude": ["gallbladder"]})
+    assert "taken out" in result["lines"][0]
+    assert session.ask("what is the volume of the liver?").findings[0].value("volume") < before
+    session.workspace.restore({})
+    assert session.ask("what is the volume of the liver?").findings[0].value("volume") == before
+
+
+def test_events_come_in_order(session):
+    events = []
+    answer = session.ask("how big is the liver?", events.append)
+    kinds = [type(e) for e in events if not isinstance(e, ToolProgress)]
+    assert kinds[:3] == [Understood, ToolStarted, ToolFinished]
+    assert kinds[-1] is Answered
+    assert "".join(e.text for e in events if isinstance(e, TextToken)) == answer.text
+    assert any(isinstance(e, ToolProgress) for e in events)
+
+
+def test_stream_yields_the_same_events(session):
+    async def collect():
+        return [event async for event in session.stream("how big is the liver?")]
+
+    events = asyncio.run(collect())
+    assert isinstance(events[-1], Answered)
+    assert events[-1].answer is session.history[-1]
+
+
+def test_closing_the_stream_cancels(study, make_segmenter):
+    segmenter = make_segmenter()
+    session = Session(study, segmenter)
+    started = threading.Event()
+    original = segmenter.segment
+
+    def slow(volume, structures, progress=None):
+        for step in range(200):
+            started.set()
+            threading.Event().wait(0.01)
+            progress(step / 200, "slow")
+        return original(volume, structures, progress)
+
+    segmenter.segment = slow
+
+    async def leave_early():
+        stream = session.stream("segment the liver")
+        async for event in stream:
+            if isinstance(event, ToolProgress):
+                break
+        await stream.aclose()
+
+    asyncio.run(leave_early())
+    assert started.is_set()
+    assert segmenter.asked == []
+    assert session.history == ()
+
+
+def test_cancel_from_another_thread_leaves_the_conversation_as_it_was(study, make_segmenter):
+    segmenter = make_segmenter()
+    session = Session(study, segmenter)
+    session.ask("segment the spleen")
+
+    def cancel_first(volume, structures, progress=None):
+        session.cancel()
+        progress(0.5, "half")
+
+    original, segmenter.segment = segmenter.segment, cancel_first
+    with pytest.raises(Cancelled):
+        session.ask("segment the liver")
+    segmenter.segment = original
+    assert len(session.history) == 1
+    assert session.ask("segment the liver").findings[0].present
+
+
+def test_sessions_do_not_share_anything(make_study, segmenter):
+    first, second = Session(make_study(), segmenter), Session(make_study(), segmenter)
+    first.ask("segment the liver")
+    assert second.history == ()
+    assert second.ask("measure it").status == "clarify"
+
+
+@pytest.mark.parametrize("request_text", ["hello", "thanks!", "what can you do?"])
+def test_small_talk_computes_nothing(session, segmenter, request_text):
+    answer = session.ask(request_text)
+    assert answer.status == "chat"
+    assert answer.calls == ()
+    assert segmenter.asked == []
+
+
+def test_treatment_is_refused(session):
+    assert session.ask("Should I operate on this tumor?").status == "refuse"

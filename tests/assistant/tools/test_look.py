@@ -1,0 +1,163 @@
+"""segment, measure, locate, detect and screen on phantoms with known lesions."""
+
+import numpy as np
+import pytest
+
+from assistant.tools import tools
+from assistant.tools.base import Turn
+from assistant.workspace import Workspace
+from encoders.geometry import Box
+from eval.phantoms import Ellipsoid
+
+
+class Both:
+    """Several solids as one."""
+
+    def __init__(self, *solids):
+        self.solids = solids
+
+    def contains(self, points):
+        return np.any([s.contains(points) for s in self.solids], axis=0)
+
+    def bounds(self):
+        low, high = zip(*(s.bounds() for s in self.solids), strict=True)
+        return np.min(low, axis=0), np.max(high, axis=0)
+
+
+TAIL, HEAD = Ellipsoid((-42, 10, -20), (9, 7, 8)), Ellipsoid((35, 10, -20), (6, 5, 5))
+
+
+@pytest.fixture
+def turn(study, make_segmenter):
+    return Turn(
+        Workspace(study, make_segmenter({"pancreas_tumor": Both(TAIL, HEAD)}, absent=["liver_tumor"]))
+    )
+
+
+def call(turn, tool, **args):
+    return tools()[tool].call(turn, args)
+
+
+def labels(result):
+    return [r["label"] for r in result["findings"]]
+
+
+def test_lesions_are_counted_placed_and_ordered_by_size(turn):
+    result = call(turn, "detect", targets=["pancreas_tumor"])
+    assert labels(result) == ["pancreas tumor 1 of 2", "pancreas tumor 2 of 2"]
+    assert [r["location"] for r in result["findings"]] == [["tail of the pancreas"], ["head of the pancreas"]]
+    longest = [r["measurements"][0]["value"] for r in result["findings"]]
+    assert longest == pytest.approx([18, 12], abs=2.9)
+
+
+def test_within_keeps_the_lesions_of_one_region(turn):
+    result = call(turn, "segment", targets=["pancreas_tumor"], within="pancreas_head")
+    assert labels(result) == ["pancreas tumor 2 of 2"]
+
+
+def test_within_a_region_without_lesions_is_said(turn):
+    result = call(turn, "segment", targets=["pancreas_tumor"], within="pancreas_body")
+    assert result["findings"] == []
+    assert "none of them fits" in result["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ({"select": "largest"}, ["pancreas tumor 1 of 2"]),
+        ({"select": "smallest"}, ["pancreas tumor 2 of 2"]),
+        ({"select": "largest", "rank": 2}, ["pancreas tumor 2 of 2"]),
+        ({"min_mm": 15}, ["pancreas tumor 1 of 2"]),
+        ({"max_mm": 15}, ["pancreas tumor 2 of 2"]),
+        ({"min_mm": 40}, []),
+        ({"select": "largest", "rank": 3}, []),
+    ],
+)
+def test_selectors(turn, args, expected):
+    assert labels(call(turn, "segment", targets=["pancreas_tumor"], **args)) == expected
+
+
+def test_absent_lesion_is_a_finding_without_numbers(turn):
+    (record,) = call(turn, "detect", targets=["liver_tumor"])["findings"]
+    assert not record["present"]
+    assert record["box"] is None
+    assert record["measurements"] == []
+
+
+def test_boxes_enclose_masks_exactly(turn):
+    call(turn, "segment", targets=["pancreas_tumor", "liver", "aorta", "pancreas_tail"])
+    assert turn.findings
+    for finding in turn.findings.values():
+        assert Box.of_mask(finding.mask) == Box(*finding.box.voxel)
+        inside = turn.workspace.study.volume.geometry.to_world(np.argwhere(finding.mask))
+        low, high = finding.box.world_mm
+        assert (inside > low).all()
+        assert (inside < high).all()
+
+
+def test_usual_measures_depend_on_what_it_is(turn):
+    result = call(turn, "measure", targets=["liver", "aorta", "pancreas_tumor"])
+    kinds = {r["structure"]: [m["kind"] for m in r["measurements"]] for r in result["findings"]}
+    assert kinds["liver"] == ["volume"]
+    assert kinds["aorta"] == ["max_axial_diameter"]
+    assert kinds["pancreas_tumor"][:2] == ["longest_diameter", "short_axis"]
+
+
+def test_count_is_a_number_of_the_first_lesion(turn):
+    result = call(turn, "measure", targets=["pancreas_tumor"], measures=["count"])
+    assert [m["value"] for r in result["findings"] for m in r["measurements"]] == [2]
+
+
+def test_distance_is_between_surfaces(turn):
+    result = call(turn, "measure", targets=["kidney_left", "kidney_right"], measures=["distance"])
+    (item,) = result["distances"]
+    assert item["value"] == pytest.approx(90 - 20 - 18, abs=4)
+    assert turn.findings["kidney_left", 0].value("distance") == pytest.approx(item["value"], abs=1e-3)
+
+
+def test_distance_to_an_absent_structure_is_no_number(turn):
+    result = call(turn, "measure", targets=["liver", "liver_tumor"], measures=["distance"])
+    assert result["distances"] == []
+
+
+def test_locate_gives_the_centre_in_millimetres(turn):
+    (record,) = call(turn, "locate", targets=["spleen"])["findings"]
+    assert record["centre_mm"] == pytest.approx([-65, -20, 30], abs=1.5)
+
+
+def test_unsupported_structures_are_told_apart_from_absent_ones(turn):
+    result = call(turn, "segment", targets=["heart", "liver_tumor"])
+    assert [u["structure"] for u in result["unsupported"]] == ["heart"]
+    assert [r["structure"] for r in result["findings"]] == ["liver_tumor"]
+
+
+def test_quality_is_part_of_the_result(turn):
+    (record,) = call(turn, "segment", targets=["liver"])["findings"]
+    assert record["quality"] == {"level": "validated", "dice": 0.95, "cases": 3, "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("tool", "args"),
+    [
+        ("segment", {"targets": []}),
+        ("segment", {"targets": ["nonsense"]}),
+        ("segment", {"targets": ["liver"], "measures": ["beauty"]}),
+        ("measure", {"targets": ["liver"], "select": "best"}),
+        ("measure", {"targets": ["liver"], "extra": 1}),
+        ("detect", {"targets": ["liver"], "min_mm": -3}),
+        ("show", {"plane": "diagonal"}),
+        ("undo", {"steps": 0}),
+    ],
+)
+def test_bad_arguments_are_errors_as_data(turn, tool, args):
+    assert "invalid arguments" in call(turn, tool, **args)["error"]
+    assert turn.workspace.segmenter.asked == []
+
+
+def test_screening_decides_with_its_evidence(turn):
+    positive = call(turn, "screen", targets=["pancreas_tumor"])["screening"]["pancreas_tumor"]
+    assert positive["positive"]
+    assert positive["volume_ml"] == pytest.approx(TAIL.volume_ml + HEAD.volume_ml, rel=0.1)
+    negative = call(turn, "screen", targets=["liver_tumor"])
+    assert not negative["screening"]["liver_tumor"]["positive"]
+    assert "not been measured" in negative["lines"][0]

