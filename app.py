@@ -35,12 +35,15 @@ def build(
     """The Gradio app, not launched.
 
     segmenter, llm: as of `Assistant`. study: what every browser session begins with; None: with nothing open.
+    Raises BodyMapsError when the segmenter cannot run here.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from assistant import Assistant
     from assistant.ui.page import Page
 
-    return Page(Assistant(llm, segmenter), Path(study) if study is not None else None).blocks
+    assistant = Assistant(llm, segmenter)
+    assert assistant.segmenter  # one that cannot run is told now, not when a study is opened
+    return Page(assistant, Path(study) if study is not None else None).blocks
 
 
 def main(
@@ -51,7 +54,8 @@ def main(
     llm: str | BaseChatModel | None = None,
     open_browser: bool = False,
 ) -> None:
-    """Serve the page until it is interrupted. Raises BodyMapsError when the port is taken.
+    """Serve the page until it is interrupted. Raises BodyMapsError when the port is taken or the
+    segmenter cannot run here.
 
     Uploads lie in a folder of their own that only this user can read; each is deleted as soon as it is read,
     and the folder when the server ends.

@@ -42,7 +42,7 @@ def install(developer: bool) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (it runs before any requirement is checked)
         print("bodymaps needs Python 3.11 or later; run this with a newer python3", file=sys.stderr)
         return 2
     test = arguments[:1] == ["test"]

@@ -115,9 +115,10 @@ def _memory_gb() -> float | None:
 
 
 def _demo() -> dict[str, Any]:
-    from assistant.demo import cache_folder, is_cached
+    from assistant.demo import is_cached
+    from encoders.packages import cache_dir
 
-    return {"fetched": is_cached(), "folder": str(cache_folder())}
+    return {"fetched": is_cached(), "folder": str(cache_dir())}
 
 
 def _allocator_names() -> list[str]:

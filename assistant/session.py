@@ -82,6 +82,7 @@ class Session:
         self._turn: Turn | None = None
         self._emit: Emit = _ignore
         self._told = False
+        self._broken: Exception | None = None
         self._calls: list[CallRecord] = []
         self._results: list[Mapping[str, Any]] = []
         self._lock = threading.RLock()
@@ -157,7 +158,7 @@ class Session:
         except (BodyMapsError, Cancelled):
             raise
         except Exception as error:
-            if self._llm is None:
+            if self._llm is None or error is self._broken:
                 raise
             raise BodyMapsError(f"the language model did not answer: {_first_line(error)}") from error
         finally:
@@ -196,7 +197,11 @@ class Session:
         work, emit = self.workspace, self._emit
         turn.progress = lambda fraction, what: emit(ToolProgress(index, name, fraction, what))
         started, looked_up, computed = time.perf_counter(), work.looked_up, work.computed
-        result = tools()[name].call(turn, args)
+        try:
+            result = tools()[name].call(turn, args)
+        except Exception as error:
+            self._broken = error  # ours, not the language model's
+            raise
         seconds = time.perf_counter() - started
         cached = work.looked_up > looked_up and work.computed == computed
         self._calls.append(CallRecord(name, args, seconds, cached))

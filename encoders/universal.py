@@ -32,6 +32,8 @@ class ModelConfig:
     window: tuple[int, int, int] = (112, 80, 96)
     hu_windows: tuple[tuple[float, float], ...] = ((-160.0, 240.0), (-1000.0, 1000.0))
     """Hounsfield ranges that become the image channels, each scaled to [-1, 1]."""
+    position: bool = True
+    """Two more channels: where a voxel lies across the body, left to right and back to front, -1 to 1."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,7 +56,7 @@ class UniversalModel(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = build_backbone(
-            config.backbone, in_channels=len(config.hu_windows), **config.backbone_args
+            config.backbone, in_channels=len(config.hu_windows) + 2 * config.position, **config.backbone_args
         )
         self.decoder = TextConditionedDecoder(
             self.backbone.bottleneck_channels,
@@ -68,12 +70,16 @@ class UniversalModel(nn.Module):
         )
         self.class_embedding = nn.Parameter(torch.randn(len(config.structures), config.text_dim))
 
-    def image(self, hu: Tensor) -> Tensor:
-        """(B, D, H, W) Hounsfield units -> (B, channels, D, H, W) network input."""
+    def image(self, hu: Tensor, position: Tensor) -> Tensor:
+        """Network input (B, channels, D, H, W).
+
+        hu: (B, D, H, W) Hounsfield units. position: (B, 2, D, H, W), see `body_position`.
+        """
         channels = [
             ((hu - low) * (2 / (high - low)) - 1).clamp(-1, 1) for low, high in self.config.hu_windows
         ]
-        return torch.stack(channels, 1)
+        image = torch.stack(channels, 1)
+        return torch.cat([image, position.clamp(-1.5, 1.5)], 1) if self.config.position else image
 
     def embeddings(self, structures: Sequence[str]) -> Tensor:
         """(C, text_dim) cached embeddings of known structures, unit length. Raises ValueError for an unknown id."""
@@ -87,10 +93,25 @@ class UniversalModel(nn.Module):
         """
         return embeddings * embeddings.shape[1] ** 0.5
 
-    def features(self, hu: Tensor) -> Features:
-        """(B, D, H, W) Hounsfield units on the model's grid -> class-independent features."""
-        return self.decoder.features(*self.backbone(self.image(hu)))
+    def features(self, hu: Tensor, position: Tensor) -> Features:
+        """Hounsfield units and positions on the model's grid -> class-independent features."""
+        return self.decoder.features(*self.backbone(self.image(hu, position)))
 
-    def forward(self, hu: Tensor, structures: Sequence[str]) -> Tensor:
-        """(B, D, H, W) Hounsfield units -> (B, C, D, H, W) logits of the structures asked for."""
-        return self.decoder.decode(self.features(hu), self.conditioning(self.embeddings(structures)))
+    def forward(self, hu: Tensor, position: Tensor, structures: Sequence[str]) -> Tensor:
+        """As `features`, -> (B, C, D, H, W) logits of the structures asked for."""
+        return self.decoder.decode(
+            self.features(hu, position), self.conditioning(self.embeddings(structures))
+        )
+
+
+def body_position(start: Sequence[float], stop: Sequence[float], size: Sequence[int]) -> Tensor:
+    """(2, *size) position of each voxel of a window along x and y, -1 at the body box's start and 1 at its stop.
+
+    start, stop: the body box on the window's own voxel indices, at least its x and y.
+    """
+    x, y = (
+        (2 * torch.arange(size[axis]) + 1 - start[axis] - stop[axis]) / (stop[axis] - start[axis])
+        for axis in (0, 1)
+    )
+    shape = tuple(size)
+    return torch.stack([x[:, None, None].expand(shape), y[None, :, None].expand(shape)])

@@ -38,16 +38,16 @@ def references(case: Path, shape: tuple[int, int, int]) -> Iterator[tuple[str, n
         name = path.name.removesuffix(".nii.gz").removesuffix(".stl")
         if name == "ct":
             continue
-        if path.suffix == ".stl":
-            mask = voxelise(read_stl(path), shape)
-        else:
-            mask = np.asanyarray(nib.load(path).dataobj) > 0
+        stl = path.suffix == ".stl"
+        mask = voxelise(read_stl(path), shape) if stl else np.asanyarray(nib.load(path).dataobj) > 0
         if mask.shape != shape:
             raise BodyMapsError(f"{path} has shape {mask.shape}, its CT has {shape}")
         yield name, mask
 
 
-def evaluate_case(segmenter: Segmenter, volume: Volume, truths: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def evaluate_case(
+    segmenter: Segmenter, volume: Volume, truths: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
     """Scores of one case; structures that the segmenter does not support are listed as such."""
     wanted = [name for name in truths if name in segmenter.supported()]
     masks = segmenter.segment(volume, wanted) if wanted else {}

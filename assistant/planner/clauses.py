@@ -11,6 +11,7 @@ from .phrases import PhraseReader
 from .sizes import SizeReader
 from .tag import NOMINAL, Tag
 from .target import Target
+from .trie import Unsupported
 
 STRONG = frozenset(
     [
@@ -91,6 +92,8 @@ class _Builder:
         if tag.kind == "unit":
             self._add(Item("unit", tag.value, tag.text))
             return place + 1
+        if tag.kind == "verb" and tag.keys == ("do",) and self.reader.kind(place + 1) == "neg":
+            return place + 1  # "do not"
         if tag.kind == "verb" and not (tag.value == "exist" and self._quantifies(place)):
             self._verb(place)
             return place + 1
@@ -112,7 +115,8 @@ class _Builder:
             return stop
         if tag.kind == "word":
             self.clause.unknown.append(tag.text)
-        elif tag.kind not in ("sign", "range"):
+            return self._unknown_kind(place) or place + 1
+        if tag.kind not in ("sign", "range"):
             self._add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
         self.link = ""
         return place + 1
@@ -140,6 +144,17 @@ class _Builder:
             return None
         self.clause.items[at] = replace(item, value=joined[0])
         return joined[1]
+
+    def _unknown_kind(self, place: int) -> int | None:
+        """A kind of a broad class that is not known ("neck arteries"): not the whole class."""
+        following = self.tags[place + 1] if place + 1 < len(self.tags) else None
+        if following is None or following.kind != "struct" or following.start != self.tags[place].stop:
+            return None
+        if not set(following.value.ids) & _BROAD:
+            return None
+        name = f"{self.tags[place].text} {following.text}"
+        self._targets([Target(missing=Unsupported(name, ()), text=name)])
+        return place + 2
 
     def _nothing_yet(self) -> bool:
         return not self.clause.items and not self.clause.unknown
@@ -320,6 +335,7 @@ class _Builder:
         self.negation = None
 
 
+_BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
 _RESULTS = (
     ("mask",),
     ("segmentation",),

@@ -17,6 +17,12 @@ from .units import UNITS, suits
 class Ellipsis(Queries):
     """Repeats the last calls with what a wish changes, and takes the answers to questions."""
 
+    def _compares_again(self, wish: Wish) -> bool:
+        """As in "and by volume?" after a comparison."""
+        last = self._last_calls()
+        compared = bool(last) and last[0].tool == "compare" and not last[0].args.get("study")
+        return compared and wish.verb == "" and bool(wish.senses) and not wish.targets
+
     def _repeats(self, wish: Wish) -> bool:
         """Whether the wish only changes what was asked before: "and the spleen?", "the second largest"."""
         last = self._last_calls()

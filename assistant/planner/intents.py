@@ -96,6 +96,9 @@ def _base(clause: Clause) -> Wish:
         clause
     ):
         flags.add("in")
+    places = zip(clause.items, clause.items[1:], strict=False)
+    if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in places):
+        flags.add("inside")
     sizes = [item.value for item in clause.items if item.kind == "size" and item.value != Size(None, None)]
     size = Size(
         next((s.low for s in sizes if s.low is not None), None),
@@ -144,7 +147,7 @@ def _tool(clause: Clause) -> tuple[str | None, str]:
 
 
 def _also_mask(base: Wish) -> bool:
-    """As in "segment the liver with its volume", "box the bladder and give its volume": a mask and a measure."""
+    """As in "segment the liver with its volume": a mask and a measure."""
     return base.tool in ("segment", "locate") and base.verb in ("segment", "locate") and bool(base.targets)
 
 
@@ -231,7 +234,14 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
             groups.append(([item.value], []))
         else:
             targets.append(item.value)
-    return [(targets, list(dict.fromkeys(senses))) for targets, senses in groups]
+    asked = any(item.value == "size" and item.keys[0] == "how" for item in measures)
+    return [(targets, _without_size(senses, asked)) for targets, senses in groups]
+
+
+def _without_size(senses: list[str], asked: bool) -> list[str]:
+    """The senses, each once. "How big is the tumour burden" asks for one thing."""
+    kept = list(dict.fromkeys(senses))
+    return [sense for sense in kept if sense != "size"] if asked and "volume" in kept else kept
 
 
 def _of_follows(wanted: Sequence[Item], place: int) -> bool:
@@ -268,7 +278,8 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
 
 
 def _dimension(compar: Sequence[Item]) -> tuple[str, ...]:
-    return (compar[0].value.rstrip("+-"),) if compar else ()
+    dimension = compar[0].value.rstrip("+-") if compar else ""
+    return (dimension,) if dimension and dimension != "value" else ()
 
 
 def _which(clause: Clause) -> bool:

@@ -306,6 +306,9 @@ class PhraseReader(NumeralReader):
         hosts, end = self._host_list(target, step)
         if not hosts:
             return None
+        if target.lesion is not None and target.ids and hosts[0].open:
+            organ = Target(ids=self.lesion_hosts(target.ids))
+            hosts = [self.part_of(host, organ) or host for host in hosts]  # "liver lesion in the left lobe"
         if target.lesion is not None:
             return self.lesion_in(target, hosts), end
         part = self.part_of(target, hosts[0]) if target.noun and len(hosts) == 1 else None
@@ -366,6 +369,7 @@ class PhraseReader(NumeralReader):
 
 
 _DETERMINERS = (
+    ("the", "two"),
     ("this",),
     ("that",),
     ("these",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from assistant.plan import Call, Plan
 
@@ -53,7 +52,7 @@ class Planner:
         if answered is not None:
             return answered
         refusals = policy().refusals(tokens)
-        talk = policy().small_talk(tokens, self._fillers)
+        talk = policy().small_talk(tokens)
         if talk and not refusals:
             return self._say(text, "chat", self._reply("chat", talk))
         resolver = self._resolve(tokens, refusals)
@@ -151,55 +150,6 @@ class Planner:
         calls = resolver.accept()
         return self._act(text, calls, "") if calls else None
 
-    @cached_property
-    def _fillers(self) -> frozenset[str]:
-        return frozenset(
-            {
-                "the",
-                "a",
-                "so",
-                "much",
-                "very",
-                "you",
-                "for",
-                "now",
-                "please",
-                "really",
-                "then",
-                "well",
-                "me",
-                "today",
-                "there",
-                "all",
-                "doctor",
-                "dr",
-                "that",
-                "is",
-                "again",
-                "and",
-                "bodymaps",
-                "assistant",
-                "help",
-                "your",
-                "this",
-                "was",
-                "it",
-                "work",
-                "job",
-                "just",
-                "could",
-                "can",
-                "would",
-                "explain",
-                "tell",
-                "know",
-                "want",
-                "to",
-                "like",
-                "i",
-            }
-        )
-
     # ---- answering ------------------------------------------------------------------------------------
 
     def _conclude(
@@ -227,6 +177,12 @@ class Planner:
             for t in tags
             if t.kind in ("struct", "lesion", "measure", "level", "verb", "unsupported", "part")
         ]
+        known = [t for t in known if t.kind != "verb" or t.value not in ("give", "state", "exist", "show")]
+        asking = any(t.keys[0] in QUESTION_WORDS for t in tags)
+        if any(t.kind in ("struct", "lesion", "level") for t in tags) and not asking:
+            return False
+        if words and not known and len(tags) >= 3 and any(len(t.text) > 3 for t in words):
+            return True
         strange = [t for t in words if t.keys[0] in common_words() or t.keys[0] in QUESTION_WORDS]
         return len(words) >= 3 or (len(strange) >= 1 and len(words) >= 2) or (len(words) >= 2 and bool(known))
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from .files import data
-from .tokens import Token, tokenise
+from .tokens import Token, key, tokenise
 from .trie import Entry, Phrase, Trie
 
-Cue = tuple[Trie, ...]
+
+@dataclass(frozen=True)
+class Cue:
+    """Word groups that follow one another, each at most `gap` words after the one before."""
+
+    groups: tuple[Trie, ...]
+    gap: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,10 @@ class Policy:
             topic: (entry.get("alone") == "true", [self._cue(cue) for cue in entry["cues"]])
             for topic, entry in record["topics"].items()
         }
+        self.talk_cues = {
+            kind: [self._cue(cue) for cue in cues] for kind, cues in record["talk_cues"].items()
+        }
+        self.talk_fillers = frozenset(key(word) for word in record["talk_fillers"])
         self.talk = Trie()
         for kind, phrases in record["small_talk"].items():
             for phrase in phrases:
@@ -44,20 +55,24 @@ class Policy:
         self.words.update(key for key in keys if key.isalpha())
         return keys
 
-    def _cue(self, groups: Sequence[Sequence[str]]) -> Cue:
+    def _cue(self, record: Any) -> Cue:
+        """A cue is a list of groups, or such a list with a gap of its own."""
+        groups, gap = (
+            (record["groups"], int(record["gap"])) if isinstance(record, dict) else (record, self.gap)
+        )
         tries = []
         for group in groups:
             trie = Trie()
             for phrase in group:
                 trie.add(self._keys(phrase), Entry("cue", True))
             tries.append(trie)
-        return tuple(tries)
+        return Cue(tuple(tries), gap)
 
     def refusals(self, tokens: Sequence[Token]) -> list[Refusal]:
         """Every topic that is touched, each once, with the stretch that touches it; sentences do not mix."""
         found: list[Refusal] = []
         for first, last in sentences(tokens):
-            keys = [token.key for token in tokens[first:last]]
+            keys = ["#" if token.kind == "number" else token.key for token in tokens[first:last]]
             for topic, (alone, cues) in self.topics.items():
                 for cue in cues:
                     span = self._match(cue, keys)
@@ -73,20 +88,23 @@ class Policy:
                 return start, stop
         return None
 
-    def _from(self, cue: Cue, keys: Sequence[str], start: int) -> int | None:
+    def _from(self, cue: Cue, keys: Sequence[str], start: int, group: int = 0) -> int | None:
         """Where the cue that begins exactly here ends."""
-        for stop, _ in cue[0].matches(keys, start):
-            if len(cue) == 1:
+        for stop, _ in cue.groups[group].matches(keys, start):
+            if group + 1 == len(cue.groups):
                 return stop
-            for step in range(stop, min(stop + self.gap + 1, len(keys))):
-                end = self._from(cue[1:], keys, step)
+            for step in range(stop, min(stop + cue.gap + 1, len(keys))):
+                end = self._from(cue, keys, step, group + 1)
                 if end is not None:
                     return end
         return None
 
-    def small_talk(self, tokens: Sequence[Token], fillers: frozenset[str]) -> str | None:
+    def small_talk(self, tokens: Sequence[Token]) -> str | None:
         """The kind of talk that the whole request is, or None when it says anything else."""
         keys = [token.key for token in tokens if token.kind != "sign"]
+        for kind, cues in self.talk_cues.items():
+            if any(self._match(cue, keys) for cue in cues):
+                return kind
         kinds: list[str] = []
         place = 0
         while place < len(keys):
@@ -94,7 +112,7 @@ class Policy:
             if match:
                 place, entries = match[-1]
                 kinds.append(entries[0].value)
-            elif keys[place] in fillers:
+            elif keys[place] in self.talk_fillers:
                 place += 1
             else:
                 return None

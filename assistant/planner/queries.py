@@ -80,13 +80,13 @@ class Queries(CallMaker):
 
     def _hosted(self, wish: Wish) -> tuple[Target, ...]:
         """As in "Check the liver and kidneys for masses": the organs are where the masses are looked for."""
-        lesions = [
-            t
-            for t in wish.targets
-            if t.lesion is not None and t.open and t.refers != "host" and t.noun is None
-        ]
+        lesions = [t for t in wish.targets if t.lesion is not None and t.open and t.refers != "host"]
         plain = [t for t in wish.targets if t.plain and t.lesion is None]
-        searching = wish.verb in ("check", "detect", "find", "exist") or wish.tool == "screen"
+        searching = (
+            "inside" in wish.flags
+            or wish.verb in ("check", "detect", "find", "exist")
+            or wish.tool == "screen"
+        )
         if searching and len(lesions) == 1 and plain and len(plain) + 1 == len(wish.targets):
             return (self.finder.compose.lesion_in(lesions[0], plain),)
         return wish.targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +49,8 @@ class Resolver(Ellipsis):
             return self._ask(Problem("measure_unsupported"))
         if self._answers_question(wish):
             return self._fill_pending(wish)
+        if self._compares_again(wish):
+            return self._compare_scopes(wish, self.finder.focus())
         if self._repeats(wish):
             return self._repeat(wish)
         if wish.excluded and not wish.targets and wish.tool is None and not wish.senses:
@@ -141,4 +144,10 @@ class Resolver(Ellipsis):
             asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
             last = next((senses for senses in asked if senses), ())
             wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")) or ("size",))
-        return self._compare_scopes(wish, scopes)
+        return self._compare_scopes(wish, self._without_classes(scopes))
+
+    def _without_classes(self, scopes: Sequence[Scope]) -> list[Scope]:
+        """Less the class of the things compared: "which vertebra is denser, L1 or L2"."""
+        leaves = [set(self.lexicon.leaves(scope.ids)) for scope in scopes]
+        pairs = zip(scopes, leaves, strict=True)
+        return [scope for scope, own in pairs if not any(other < own for other in leaves)]

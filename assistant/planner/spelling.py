@@ -66,6 +66,8 @@ class Speller:
         limit = 1 if relaxed else allowed(len(word))
         choices = [w for length in range(len(word) - limit, len(word) + limit + 1)
                    for w in self._by_length.get(length, ())]  # fmt: skip
+        if relaxed:
+            choices = [choice for choice in choices if choice in self.anatomy]
         found = process.extract(word, choices, scorer=OSA.distance, score_cutoff=limit, limit=None)
         ranked = sorted((self._cost(word, other, int(edits)), other) for other, edits, _ in found)
         if not ranked or ranked[0][0] > limit + 0.75:

@@ -188,6 +188,9 @@ def _fits(
         return False
     if entry.kind == "numbered" and stop == start + 1:
         return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last, known.levels)
+    if entry.kind == "part" and span[-1].key in ("upper", "lower", "middle"):
+        beside = following is not None and following.key in _BESIDE_LOBE
+        return beside or (last is not None and last.kind in ("side", "conj"))
     if entry.kind == "op":
         if entry.value in ("after_min", "after_max"):
             return last is not None and last.kind in ("unit", "number")
@@ -205,6 +208,7 @@ def _fits(
     return True
 
 
+_BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
 
 

@@ -73,6 +73,8 @@ class Trie:
         node = self
         for place in range(start, len(words)):
             following = node.children.get(words[place])
+            if following is None and words[place] == "the" and place > start:
+                continue  # names are kept without articles
             if following is None:
                 return
             node = following

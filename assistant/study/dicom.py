@@ -23,7 +23,7 @@ from encoders.errors import BodyMapsError
 
 TIMEOUT_S = 600
 
-# Ignore the user's defaults; no compression; unsigned stored values to signed, without which dcm2niix does not
+# Ignore the user's defaults; no compression; unsigned stored values to signed, without which dcm2niix cannot
 # make uneven slices even; no sidecar.
 _OPTIONS = ("-g", "i", "-z", "n", "-l", "n", "-b", "n", "-f", "ct", "-w", "2")
 
@@ -50,9 +50,7 @@ def read(source: Path, shown: Path | None = None) -> Loaded:
     if tilted and len(chosen.positions) == loaded.pixels.shape[2]:
         loaded = _placed(loaded, chosen)
     elif tilted:
-        said.append(
-            "The gantry was tilted and the slices are irregular: positions and sizes are approximate."
-        )
+        said.append("The gantry was tilted and slices are irregular: positions and sizes are approximate.")
     return replace(
         loaded,
         warnings=(*warnings, *said, *loaded.warnings),

@@ -4,7 +4,7 @@ share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,6 +181,10 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
     edges = cut_off(mask, geometry)
     if edges and not work.words[item.structure].children:
         turn.warn(words()["warnings"]["cut_off"].format(label=label, edges=" and ".join(edges)))
+    typical = work.words[item.structure].volume_ml
+    odd = implausible(kept, typical, bool(edges))
+    if odd:
+        turn.warn(words()["warnings"]["implausible"].format(label=label))
     quality = item.found.quality
     return {
         "structure": item.structure,
@@ -210,8 +214,20 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
             "note": quality.note,
         },
         "method": item.found.method,
-        "typical_ml": work.words[item.structure].volume_ml,
+        "typical_ml": typical,
+        "implausible": odd,
     }
+
+
+def implausible(measured: Mapping[str, Measurement], typical: tuple[float, float] | None, cut: bool) -> bool:
+    """Whether a volume is so far outside what adults have that the mask must be doubted.
+
+    Above twice the usual range, or below a third of it though nothing is cut off.
+    """
+    if typical is None or "volume" not in measured:
+        return False
+    value = float(measured["volume"].value)
+    return value > 2 * typical[1] or (not cut and value < typical[0] / 3)
 
 
 def slices(mask: Mask, geometry: Geometry) -> list[int] | None:

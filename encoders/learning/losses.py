@@ -42,7 +42,9 @@ class TargetTable:
         return target, known
 
 
-def partial_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0) -> tuple[Tensor, Tensor]:
+def partial_loss(
+    logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0
+) -> tuple[Tensor, Tensor]:
     """Weighted binary cross-entropy plus soft Dice per class, over the known voxels only.
 
     All (C, N). Dice = 1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s), so that an absent class punishes

@@ -22,6 +22,7 @@ class Fields(NamedTuple):
     depth: Tensor  # distance to the outside of the body
     rim: Tensor  # distance to the border of the own structure
     seeds: tuple[Tensor, ...]  # voxel coordinates of each label, subsampled, to centre windows on
+    body: Tensor  # (n, 3) voxel coordinates of the body, subsampled
 
 
 class Window(NamedTuple):
@@ -32,6 +33,7 @@ class Window(NamedTuple):
     hu: Tensor | None
     depth: Tensor
     rim: Tensor
+    position: Tensor  # (2, X, Y, Z), see `encoders.universal.body_position`
 
 
 def fields(case: Case, rng: np.random.Generator) -> Fields:
@@ -51,25 +53,25 @@ def fields(case: Case, rng: np.random.Generator) -> Fields:
         where = np.argwhere(labels == value)
         if len(where):
             seeds.append(torch.from_numpy(rng.permutation(where)[:400]))
+    inside = rng.permutation(np.argwhere(body))[:4000]
     return Fields(
         case,
         torch.from_numpy(labels.astype(np.int64)),
         None if case.hu is None else torch.from_numpy(case.hu.astype(np.float32)),
-        torch.ones(labels.shape, dtype=torch.bool) if case.trusted is None else torch.from_numpy(case.trusted),
+        torch.ones(labels.shape, dtype=torch.bool)
+        if case.trusted is None
+        else torch.from_numpy(case.trusted),
         torch.from_numpy(depth),
         torch.from_numpy(rim),
         tuple(seeds),
+        torch.from_numpy(inside),
     )
 
 
-def _centre(source: Fields, size: Tensor, rng: np.random.Generator) -> Tensor:
-    """Half of the windows are centred near a random structure, the rest anywhere in the body."""
-    shape = torch.tensor(source.labels.shape)
-    seeds = source.seeds[rng.integers(len(source.seeds))]
-    if rng.random() < 0.5:
-        return seeds[rng.integers(len(seeds))].float() + torch.from_numpy(rng.normal(0, 12, 3)).float()
-    low = torch.minimum(size / 2, shape / 2) * 0.7
-    return low + torch.from_numpy(rng.random(3)).float() * (shape - 2 * low)
+def _centre(source: Fields, rng: np.random.Generator) -> Tensor:
+    """Half of the windows are centred near a random structure, the rest on a random voxel of the body."""
+    pool = source.seeds[rng.integers(len(source.seeds))] if rng.random() < 0.5 else source.body
+    return pool[rng.integers(len(pool))].float() + torch.from_numpy(rng.normal(0, 6, 3)).float()
 
 
 def _smooth_field(size: tuple[int, ...], cells: int, rng: np.random.Generator) -> Tensor:
@@ -89,8 +91,7 @@ def draw(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -
 
     Never mirrored: left and right must stay what they are.
     """
-    extent = torch.tensor(size, dtype=torch.float32)
-    centre = _centre(source, extent, rng)
+    centre = _centre(source, rng)
     matrix = _rotation(rng.normal(0, (4, 4, 7)))
     scale = torch.from_numpy(np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.06, 3))).float()
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]
@@ -110,7 +111,9 @@ def draw(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -
     hu = None
     if source.hu is not None:
         normal = (2 * grid / (shape - 1)[:, None, None, None] - 1).flip(0).permute(1, 2, 3, 0)
-        hu = F.grid_sample(source.hu[None, None], normal[None], padding_mode="border", align_corners=True)[0, 0]
+        hu = F.grid_sample(source.hu[None, None], normal[None], padding_mode="border", align_corners=True)[
+            0, 0
+        ]
         hu = torch.where(inside, hu, -1024.0)
     names = source.case.names
     outside = names.index(OUTSIDE) if OUTSIDE in names else 0
@@ -120,4 +123,14 @@ def draw(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -
         hu,
         torch.where(inside, take(source.depth), 0.0),
         torch.where(inside, take(source.rim), 255.0),
+        _position(source, grid, rng),
     )
+
+
+def _position(source: Fields, grid: Tensor, rng: np.random.Generator) -> Tensor:
+    """Where each voxel came from across the body, with an uncertain body box: arms and tables move it."""
+    low, high = source.body.amin(0)[:2].float(), source.body.amax(0)[:2].float() + 1
+    low = low + (high - low) * torch.from_numpy(rng.normal(0, 0.05, 2)).float()
+    high = high + (high - low) * torch.from_numpy(rng.normal(0, 0.05, 2)).float()
+    middle, half = (low + high)[:, None, None, None] / 2, (high - low)[:, None, None, None] / 2
+    return (grid[:2] + 0.5 - middle) / half

@@ -109,7 +109,8 @@ def _blobs(hu: Tensor, inside: Tensor, rng: np.random.Generator) -> Tensor:
         high = torch.minimum(centre + reach + 1, torch.tensor(hu.shape))
         window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         axes = [
-            (torch.arange(int(a), int(b)) - c) / r for a, b, c, r in zip(low, high, centre, radii, strict=True)
+            (torch.arange(int(a), int(b)) - c) / r
+            for a, b, c, r in zip(low, high, centre, radii, strict=True)
         ]
         distance = sum(g**2 for g in torch.meshgrid(*axes, indexing="ij"))
         mask = (distance < 1) & inside[window]
@@ -136,7 +137,9 @@ def paint(window: Window, names: tuple[str, ...], rng: np.random.Generator) -> T
         means[value], textures[value] = shared + own, kind["texture"] * rng.uniform(0.3, 1.5)
         fills.setdefault(kind.get("fill", "plain"), []).append(value)
     labels = window.labels
-    base = torch.from_numpy(means)[labels] + torch.from_numpy(textures)[labels] * noise(size, rng.uniform(1.5, 4), rng)
+    base = torch.from_numpy(means)[labels] + torch.from_numpy(textures)[labels] * noise(
+        size, rng.uniform(1.5, 4), rng
+    )
 
     def of(fill: str) -> Tensor:
         table = torch.zeros(len(names), dtype=torch.bool)

@@ -17,13 +17,9 @@ from encoders.text.embedded import EmbeddedTextEncoder
 from encoders.universal import UniversalModel
 from prompts.ontology import ontology
 
-_NEIGHBOURS = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        "wa qes wrd etf ryg tuh yij uok ipl o sqz adw sfe dgr fht gjy hku jli ko xa zcs xvd cbf vng bmh nj".split(),
-        strict=False,
-    )
-)
+_KEYS = "qwertyuiopasdfghjklzxcvbnm"
+_NEXT = "wa qes wrd etf ryg tuh yij uok ipl o sqz adw sfe dgr fht gjy hku jli ko xa zcs xvd cbf vng bmh nj"
+_NEIGHBOURS = dict(zip(_KEYS, _NEXT.split(), strict=True))
 """Keys next to each letter on a QWERTY keyboard, for plausible slips."""
 
 

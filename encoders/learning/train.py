@@ -55,16 +55,17 @@ class Trainer:
         self.rng = np.random.default_rng(recipe["seed"])
         torch.manual_seed(recipe["seed"])
         config = ModelConfig.from_dict({**ModelConfig(()).to_dict(), **recipe["model"]})
+        self.model = UniversalModel(config)
         if recipe.get("init"):
-            self.model = load_model(Path(recipe["init"])).requires_grad_(True).train()
-        else:
-            self.model = UniversalModel(config)
+            self.model.load_state_dict(load_model(Path(recipe["init"])).state_dict())
         self.model.to(self.device, memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
         # A plain linear head per class, dropped after training: it gives the backbone a direct gradient while the
         # heads that the controller writes are still poor.
-        self.auxiliary = nn.Linear(self.model.backbone.feature_channels, len(config.structures)).to(self.device)
+        self.auxiliary = nn.Linear(self.model.backbone.feature_channels, len(config.structures)).to(
+            self.device
+        )
         self.trained = [*self.model.parameters(), *self.auxiliary.parameters()]
         embedding = self.model.class_embedding
         others = [p for p in self.trained if p is not embedding]
@@ -132,8 +133,12 @@ class Trainer:
         order = target.any(1) * 2.0 + (known > 0).any(1) + torch.from_numpy(self.rng.random(len(target)))
         return order.topk(min(self.recipe.get("heads", len(order)), len(order))).indices
 
-    def _sample(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Image (1, X, Y, Z), targets and validity (2, c, N) of c classes on every second voxel, the classes, the offset."""
+    def _sample(self) -> tuple[torch.Tensor, ...]:
+        """One window, on the device where it matters.
+
+        Hounsfield units (1, X, Y, Z), positions (1, 2, X, Y, Z), targets and validity (2, c, N) of c classes on every
+        second voxel, the c classes, and the offset of those voxels.
+        """
         source, synthetic = self._pick()
         window = draw(source, self.model.config.window, self.rng)
         names = source.case.names
@@ -148,18 +153,24 @@ class Trainer:
         )
         classes = self._classes(target, known)
         truth = torch.stack([target[classes], known[classes]]).float()
-        return hu[None].to(self.device), truth.to(self.device), classes, lattice
+        return (
+            hu[None].to(self.device),
+            window.position[None].to(self.device),
+            truth.to(self.device),
+            classes,
+            lattice,
+        )
 
     def iterate(self) -> tuple[float, float]:
         """One optimiser step; returns the loss and the soft Dice loss of the structures in the window."""
-        hu, (target, known), classes, (i, j, k) = self._sample()
+        hu, position, (target, known), classes, (i, j, k) = self._sample()
         settings = self.recipe["optimiser"]
         rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         model = self.model
         with mixed_precision():
-            bottleneck, full = model.backbone(model.image(hu))
+            bottleneck, full = model.backbone(model.image(hu, position))
             features = model.decoder.features(bottleneck, full)
             # the loss on every second voxel costs an eighth; the lattice moves from step to step
             lattice = (0, slice(None), *(slice(int(v), None, 2) for v in (i, j, k)))
@@ -167,7 +178,9 @@ class Trainer:
             text = model.conditioning(model.embeddings([model.config.structures[c] for c in classes]))
             text = text + 0.2 * torch.randn_like(text)
             logits = model.decoder.apply_heads(model.decoder.heads(features.image[0], text), points)
-            direct = self.auxiliary.weight[classes] @ full[lattice].flatten(1) + self.auxiliary.bias[classes, None]
+            direct = (
+                self.auxiliary.weight[classes] @ full[lattice].flatten(1) + self.auxiliary.bias[classes, None]
+            )
         loss, dice = partial_loss(logits.float(), target, known)
         loss = loss + self.recipe.get("auxiliary", 0.5) * partial_loss(direct.float(), target, known)[0]
         self.optimiser.zero_grad(set_to_none=True)
@@ -198,13 +211,22 @@ class Trainer:
                     bar.update()
                     bar.set_postfix(dice_loss=f"{mean:.3f}", refresh=False)
                     seconds = round(time.perf_counter() - start, 2)
-                    entry = {"step": self.step, "loss": round(loss, 4), "dice_loss": round(dice, 4), "seconds": seconds}
+                    entry = {
+                        "step": self.step,
+                        "loss": round(loss, 4),
+                        "dice_loss": round(dice, 4),
+                        "seconds": seconds,
+                    }
                     log.write(json.dumps(entry) + "\n")
                     log.flush()
                     if self.step % save_every == 0:
                         self.save()
                     if self.step in ends:
-                        save_model(self.average, self.folder / f"weights-{self.step}.safetensors", {"step": self.step})
+                        save_model(
+                            self.average,
+                            self.folder / f"weights-{self.step}.safetensors",
+                            {"step": self.step},
+                        )
             finally:
                 self.save()
 

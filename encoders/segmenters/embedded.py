@@ -106,9 +106,7 @@ class EmbeddedSegmenter:
         masks: dict[str, Mask] = {}
         for index, logits in decode_in_parts(self.model, study, text):
             structure = structures[index]
-            verdict = judge(
-                logits.cpu().numpy(), ontology()[structure], voxel_ml, middle, width
-            )
+            verdict = judge(logits.cpu().numpy(), ontology()[structure], voxel_ml, middle, width)
             masks[structure] = self._to_study(structure, logits, verdict, study, volume, to_study_grid)
             if report:
                 report((index + 1) / len(structures), f"drawing {ontology()[structure].name}")

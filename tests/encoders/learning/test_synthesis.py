@@ -43,6 +43,18 @@ def test_right_stays_right(source):
     assert seen > 5
 
 
+def test_position_follows_the_anatomy(source):
+    """The same label has about the same place across the body in every window, however it is turned and scaled."""
+    found = []
+    for seed in range(12):
+        window = draw(source, SIZE, np.random.default_rng(seed))
+        if (window.labels == 2).sum() > 200:
+            found.append(window.position[0][window.labels == 2].mean().item())
+    assert len(found) > 3
+    assert np.std(found) < 0.25
+    assert np.mean(found) > 0.1  # the liver is on the right
+
+
 def test_painted_tissue_has_plausible_hounsfield_units(source):
     means = {2: [], 3: [], 5: []}
     for seed in range(8):

@@ -54,7 +54,12 @@ def test_phrases_come_from_the_ontology():
 def test_training_brings_phrases_to_their_codes(tiny_model):
     encoder = train_text_encoder(tiny_model, steps=400, batch=128)
     codes = Codes.of(tiny_model)
-    queries = {"the left kidney": "kidney_left", "hepar": "liver", "splen": "spleen", "right kidny": "kidney_right"}
+    queries = {
+        "the left kidney": "kidney_left",
+        "hepar": "liver",
+        "splen": "spleen",
+        "right kidny": "kidney_right",
+    }
     similarity = encoder.encode(list(queries)) @ codes.vectors.T
     nearest = [codes.ids[int(row)] for row in similarity.argmax(1)]
     right = sum(found == wanted for found, wanted in zip(nearest, queries.values(), strict=True))
