@@ -61,11 +61,9 @@ class TextConditionedDecoder(nn.Module):
         weights = sum(i * o for i, o in self.layers)
         biases = sum(o for _, o in self.layers)
         self.text_to_vision = nn.Linear(text_dim, hidden)
-        self.precls_conv = nn.Sequential(
-            nn.GroupNorm(groups, feature_channels),
-            nn.ReLU(),
-            nn.Conv3d(feature_channels, widths[0], 1),
-        )
+        project = nn.Conv3d(feature_channels, widths[0], 1)
+        nn.init.kaiming_normal_(project.weight)
+        self.precls_conv = nn.Sequential(nn.GroupNorm(groups, feature_channels), nn.ReLU(), project)
         self.GAP = nn.Sequential(
             nn.GroupNorm(groups, bottleneck_channels),
             nn.ReLU(),
@@ -85,10 +83,10 @@ class TextConditionedDecoder(nn.Module):
         """
         nn.init.kaiming_normal_(self.text_to_vision.weight)
         nn.init.zeros_(self.text_to_vision.bias)
-        nn.init.kaiming_normal_(self.precls_conv[2].weight)
         nn.init.zeros_(self.controller.weight)
-        nn.init.zeros_(self.controller.bias)
-        self.controller.bias[-1] = prior
+        bias = torch.zeros(self.controller.out_channels)
+        bias[-1] = prior
+        self.controller.bias = nn.Parameter(bias)
         row = 0
         for inside, outside in self.layers:
             rows = slice(row, row + inside * outside)

@@ -164,14 +164,16 @@ def to_study_grid(logits: Tensor, box: Box, coarse: Geometry, fine: Geometry) ->
 
     Returns the fine box and the bool mask in it. Only the box is computed, never the whole study.
     """
-    start, stop = [], []
+    start, stop = [0, 0, 0], [0, 0, 0]
     for axis in range(3):
         scale = fine.shape[axis] / coarse.shape[axis]
-        start.append(int(np.floor(box.start[axis] * scale)))
-        stop.append(min(int(np.ceil(box.stop[axis] * scale)), fine.shape[axis]))
+        start[axis] = int(np.floor(box.start[axis] * scale))
+        stop[axis] = min(int(np.ceil(box.stop[axis] * scale)), fine.shape[axis])
     values = logits
     for axis in range(3):
         scale = coarse.shape[axis] / fine.shape[axis]
         centres = (torch.arange(start[axis], stop[axis]) + 0.5) * scale - 0.5 - box.start[axis]
         values = _lerp_axis(values, axis, centres.to(values.device))
-    return Box(tuple(start), tuple(stop)), (values > 0).cpu().numpy()
+    i, j, k = start
+    x, y, z = stop
+    return Box((i, j, k), (x, y, z)), (values > 0).cpu().numpy()

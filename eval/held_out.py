@@ -6,7 +6,7 @@ where they can be trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ import numpy as np
 
 from encoders.geometry import Geometry
 from encoders.learning.cases import Case, load_cases
-from encoders.learning.train import read_recipe
 from encoders.packages import cache_dir
-from encoders.segmenters.base import Segmenter
+from encoders.segmenters.base import Mask
 from encoders.volume import Volume
 from eval.scores import score
 from prompts.ontology import ontology
@@ -31,8 +30,6 @@ class Row:
     structure: str
     dice: float
     nsd: float
-    volume_error: float
-    confidence: float
     source: str
 
 
@@ -64,27 +61,12 @@ def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndar
             yield structure, mask, trusted | (case.labels > 0), "machine labels"
 
 
-def evaluate_held_out(segmenter: Segmenter, recipe_path: Path, data: Path) -> list[Row]:
-    """All held-out cases of a recipe."""
+def score_case(masks: Mapping[str, Mask], case: Case, volume: Volume) -> list[Row]:
+    """The masks that the case can judge; what it does not trust is left out of the masks."""
     rows = []
-    for case in held_out_cases(read_recipe(recipe_path), data):
-        volume = volume_of(case)
-        known = list(truths(case, sorted(segmenter.supported())))
-        masks = segmenter.segment(volume, [name for name, *_ in known])
-        for name, truth, counts, source in known:
-            result = score(masks[name].full() & counts, truth, volume.geometry.spacing)
-            assert result.dice is not None
-            assert result.nsd is not None
-            assert result.volume_error is not None
-            rows.append(
-                Row(
-                    case.name,
-                    name,
-                    result.dice,
-                    result.nsd,
-                    result.volume_error,
-                    masks[name].confidence,
-                    source,
-                )
-            )
+    for name, truth, counts, source in truths(case, list(masks)):
+        result = score(masks[name].full() & counts, truth, volume.geometry.spacing)
+        assert result.dice is not None
+        assert result.nsd is not None
+        rows.append(Row(case.name, name, result.dice, result.nsd, source))
     return rows

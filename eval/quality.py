@@ -1,7 +1,7 @@
 """What the assistant says about its model: measured scores turned into a level per structure.
 
-The table `encoders/weights/quality.json` is written from two measurements: the demo CT, which is never trained on, and
-the cases that the recipe holds out in its first phase, scored with the weights of the end of that phase.
+`encoders/weights/quality.json` is written from two measurements of the same weights: the demo CT, which is never
+trained on, and the cases that the recipe holds out.
 """
 
 from __future__ import annotations
@@ -14,46 +14,110 @@ from typing import Any
 
 import numpy as np
 
+from encoders.segmenters.base import Mask
+from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.volume import Volume
+from eval.held_out import held_out_cases, score_case, volume_of
+from eval.scores import score
+from eval.segmentation import references
+from eval.tables import markdown
+from prompts.ontology import ontology
+
 VALIDATED_DICE = 0.80
 EXPERIMENTAL_DICE = 0.30
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One Dice of one structure in one case. weights: which weights were measured."""
+class Score:
+    """One structure of one case. source: what it was compared with."""
 
     structure: str
     case: str
     dice: float
     nsd: float
-    weights: str
     source: str
 
 
-def level(scores: Sequence[float]) -> str:
+def level(dices: Sequence[float]) -> str:
     """validated at a mean Dice of 0.80 or more, experimental at 0.30 or more, else unsupported."""
-    mean = float(np.mean(scores))
+    mean = float(np.mean(dices))
     if mean >= VALIDATED_DICE:
         return "validated"
     return "experimental" if mean >= EXPERIMENTAL_DICE else "unsupported"
 
 
-def quality_table(structures: Sequence[str], measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """The content of `quality.json` for the trained structures; one without a measurement is not offered."""
-    table: dict[str, Any] = {}
-    for structure in structures:
-        own = [m for m in measurements if m.structure == structure]
-        if not own:
-            table[structure] = {"level": "unsupported", "cases": 0, "note": "no reference to measure it on"}
-            continue
-        scores = [m.dice for m in own]
-        table[structure] = {
-            "level": level(scores),
-            "dice": round(float(np.mean(scores)), 3),
-            "cases": len({m.case for m in own}),
+def plausible(mask: Mask, volume: Volume) -> bool:
+    """Whether a mask's volume and mean HU lie in the ontology's typical ranges (and there are such ranges)."""
+    typical = ontology()[mask.structure]
+    if mask.box is None or typical.hu is None:
+        return False
+    leaves = [ontology()[leaf].volume_ml for leaf in ontology().leaves(mask.structure)]
+    if any(leaf is None for leaf in leaves):
+        return False
+    low = sum(leaf[0] for leaf in leaves if leaf)
+    high = sum(leaf[1] for leaf in leaves if leaf)
+    ml = mask.voxel_count * volume.geometry.voxel_ml
+    mean = float(volume.hu[mask.box.slices][mask.voxels].mean())
+    return low <= ml <= high and typical.hu[0] <= mean <= typical.hu[1]
+
+
+def entry(structure: str, scores: Sequence[Score], looked_plausible: bool) -> dict[str, Any]:
+    """One structure of `quality.json`."""
+    own = [s for s in scores if s.structure == structure]
+    if own:
+        dices = [s.dice for s in own]
+        return {
+            "level": level(dices),
+            "dice": round(float(np.mean(dices)), 3),
+            "cases": len({s.case for s in own}),
             "note": "",
         }
-    return {"structures": table, "measurements": [asdict(m) for m in measurements]}
+    if looked_plausible:
+        note = "not measured: no reference; its volume and density are plausible on a held-out CT"
+        return {"level": "experimental", "dice": None, "cases": 0, "note": note}
+    return {"level": "unsupported", "dice": None, "cases": 0, "note": "no reference, and not plausible"}
+
+
+def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict[str, Any]:
+    """The content of `quality.json`: a level per trained structure and every score behind it.
+
+    weights: a file of `bodymaps train`. recipe, data: as in training. demo: a case folder with ct.nii.gz and STL.
+    """
+    from assistant.study import open_study
+    from encoders.learning.train import read_recipe
+
+    segmenter = EmbeddedSegmenter(weights)
+    trained = sorted(segmenter.supported())
+    study = open_study(demo / "ct.nii.gz")
+    truths = dict(references(demo, study.volume.shape))
+    wanted = [name for name in truths if name in trained]
+    masks = segmenter.segment(study.volume, wanted)
+    scores = []
+    for name in wanted:
+        found = score(masks[name].full(), truths[name], study.volume.geometry.spacing)
+        scores.append(Score(name, demo.name, found.dice or 0.0, found.nsd or 0.0, "reference mesh"))
+    fits: dict[str, bool] = {}
+    for case in held_out_cases(read_recipe(recipe), data):
+        volume = volume_of(case)
+        found_masks = segmenter.segment(volume, trained)
+        fits |= {name: fits.get(name, True) and plausible(m, volume) for name, m in found_masks.items()}
+        scores += [
+            Score(row.structure, row.case, row.dice, row.nsd, row.source)
+            for row in score_case(found_masks, case, volume)
+        ]
+    table = {name: entry(name, scores, fits.get(name, False)) for name in trained}
+    return {"structures": table, "scores": [asdict(s) for s in scores]}
+
+
+def markdown_of(table: dict[str, Any]) -> str:
+    """The scores and the levels as Markdown tables."""
+    scores = [[s["case"], s["structure"], s["dice"], s["nsd"], s["source"]] for s in table["scores"]]
+    levels = [[n, e["level"], e["dice"], e["cases"], e["note"]] for n, e in table["structures"].items()]
+    return (
+        markdown(["case", "structure", "Dice", "NSD 2 mm", "compared with"], scores)
+        + "\n\n"
+        + markdown(["structure", "level", "mean Dice", "cases", "note"], levels)
+    )
 
 
 def write_quality(table: dict[str, Any], path: Path) -> None:

@@ -39,7 +39,7 @@ def references(case: Path, shape: tuple[int, int, int]) -> Iterator[tuple[str, n
         if name == "ct":
             continue
         stl = path.suffix == ".stl"
-        mask = voxelise(read_stl(path), shape) if stl else np.asanyarray(nib.load(path).dataobj) > 0
+        mask = voxelise(read_stl(path), shape) if stl else np.asanyarray(nib.nifti1.load(path).dataobj) > 0
         if mask.shape != shape:
             raise BodyMapsError(f"{path} has shape {mask.shape}, its CT has {shape}")
         yield name, mask

@@ -56,7 +56,7 @@ class Case:
             "complete": sorted(self.complete),
             "weak": sorted(self.weak),
         }
-        arrays = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
+        arrays: dict[str, Any] = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
         if self.hu is not None:
             arrays["hu"] = self.hu
         if self.trusted is not None:

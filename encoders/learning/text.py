@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -121,3 +122,16 @@ def train_text_encoder(
         schedule.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", own=f"{own.mean().item():.3f}", refresh=False)
     return encoder.eval().requires_grad_(False)
+
+
+def main(weights: Path, out: Path, steps: int = 6000) -> None:
+    """Train the text encoder of a model's weights: `python -m encoders.learning.text WEIGHTS OUT`."""
+    from encoders.checkpoints import load_model
+
+    train_text_encoder(load_model(weights), steps).save(out)
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(main)

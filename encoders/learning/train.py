@@ -58,7 +58,7 @@ class Trainer:
         self.model = UniversalModel(config)
         if recipe.get("init"):
             self.model.load_state_dict(load_model(Path(recipe["init"])).state_dict())
-        self.model.to(self.device, memory_format=torch.channels_last_3d)
+        self.model.to(self.device).to(memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
         # A plain linear head per class, dropped after training: it gives the backbone a direct gradient while the
@@ -114,11 +114,16 @@ class Trainer:
         temporary.rename(self._state)
         save_model(self.average, self.folder / "weights.safetensors", {"step": self.step})
 
+    @property
+    def _phase(self) -> dict[str, Any]:
+        """The phase of this step."""
+        phases = self.recipe["phases"]
+        return next((p for p in phases if self.step < p["until"]), phases[-1])
+
     def _pick(self) -> tuple[Fields, bool]:
         """A case that is not held out now, and whether its image is painted rather than real."""
-        phase = next((p for p in self.recipe["phases"] if self.step < p["until"]), self.recipe["phases"][-1])
-        held = set(phase.get("hold_out", ()))
-        synthetic = self.rng.random() < self.recipe["synthetic"]
+        held = set(self._phase.get("hold_out", ()))
+        synthetic = self.rng.random() < self._phase.get("synthetic", self.recipe["synthetic"])
         # a label map that covers the whole body can be painted, with or without a CT of its own
         pool = [
             c
@@ -129,9 +134,16 @@ class Trainer:
         return pool[self.rng.choice(len(pool), p=odds / odds.sum())], synthetic
 
     def _classes(self, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """The classes of this step: those in the window first, then random ones of which something is known."""
+        """The classes of this step: those in the window first, then random ones of which something is known.
+
+        A phase may name the classes to focus on; the others rest.
+        """
         order = target.any(1) * 2.0 + (known > 0).any(1) + torch.from_numpy(self.rng.random(len(target)))
-        return order.topk(min(self.recipe.get("heads", len(order)), len(order))).indices
+        focus = self._phase.get("focus")
+        if focus:
+            order[[n for n, name in enumerate(self.model.config.structures) if name not in focus]] = -1
+        count = min(self.recipe.get("heads", len(order)), int((order >= 0).sum()))
+        return order.topk(count).indices
 
     def _sample(self) -> tuple[torch.Tensor, ...]:
         """One window, on the device where it matters.
@@ -173,7 +185,8 @@ class Trainer:
             bottleneck, full = model.backbone(model.image(hu, position))
             features = model.decoder.features(bottleneck, full)
             # the loss on every second voxel costs an eighth; the lattice moves from step to step
-            lattice = (0, slice(None), *(slice(int(v), None, 2) for v in (i, j, k)))
+            x, y, z = (slice(int(v), None, 2) for v in (i, j, k))
+            lattice = (0, slice(None), x, y, z)
             points = features.voxels[lattice].flatten(1)
             text = model.conditioning(model.embeddings([model.config.structures[c] for c in classes]))
             text = text + 0.2 * torch.randn_like(text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +18,11 @@ from encoders.geometry import Box
 from encoders.segmenters.base import Mask, Progress, Quality
 from encoders.volume import Volume
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 WEIGHTS = Path(str(files("encoders").joinpath("weights", "embedded.safetensors")))
+TEXT = WEIGHTS.with_name("text.safetensors")
 QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
 
 
@@ -54,6 +60,35 @@ class EmbeddedSegmenter:
 
         return load_model(self._path).to(device())
 
+    @cached_property
+    def text_encoder(self):
+        """The text encoder that was tuned to this model's class embeddings."""
+        from encoders.text.embedded import EmbeddedTextEncoder
+
+        if not TEXT.exists():
+            raise BodyMapsError(
+                "the embedded text encoder is not in this installation: ask by a structure's id"
+            )
+        return EmbeddedTextEncoder.load(TEXT)
+
+    def nearest(self, phrase: str) -> tuple[str, float]:
+        """The known structure whose embedding is closest to a phrase's, and their cosine similarity."""
+        known = self.model.embeddings(self._trained).cpu()
+        similarity = (self.text_encoder.encode([phrase]) @ known.T)[0]
+        best = int(similarity.argmax())
+        return self._trained[best], float(similarity[best])
+
+    def segment_phrase(self, volume: Volume, phrase: str, progress: Progress | None = None) -> Mask:
+        """The mask of any phrase, by its own text embedding.
+
+        The anatomy checks are those of the nearest known structure, whose id the mask carries; the confidence is
+        scaled by how near the phrase is to it.
+        """
+        structure, similarity = self.nearest(phrase)
+        text = self.text_encoder.encode([phrase]).to(self.model.class_embedding.device)
+        mask = self._masks(volume, [structure], text, progress)[structure]
+        return dataclasses.replace(mask, confidence=mask.confidence * min(max(similarity, 0.0), 1.0))
+
     def supported(self) -> frozenset[str]:
         levels = self._measured
         if self.name == "embedded" and levels:
@@ -63,8 +98,7 @@ class EmbeddedSegmenter:
     def quality(self, structure: str) -> Quality:
         entry = self._measured.get(structure)
         if self.name != "embedded" or entry is None:
-            level = "experimental" if structure in self.supported() else "unsupported"
-            return Quality(level)
+            return Quality("experimental" if structure in self.supported() else "unsupported")
         return Quality(entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""))
 
     def _features(self, volume: Volume, progress: Progress | None):
@@ -85,13 +119,18 @@ class EmbeddedSegmenter:
 
         Raises BodyMapsError for a structure outside `supported()`.
         """
-        from encoders.inference import decode_in_parts, to_study_grid
-        from encoders.postprocess import judge
-        from prompts.ontology import ontology
-
         unknown = [s for s in structures if s not in self.supported()]
         if unknown:
             raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
+        return self._masks(volume, structures, self.model.embeddings(structures), progress)
+
+    def _masks(
+        self, volume: Volume, structures: Sequence[str], text: Tensor, progress: Progress | None
+    ) -> dict[str, Mask]:
+        """One mask per row of `text`, judged and named as the structure of the same index."""
+        from encoders.inference import decode_in_parts, to_study_grid
+        from encoders.postprocess import judge
+        from prompts.ontology import ontology
 
         def scaled(low: float, high: float) -> Progress | None:
             if progress is None:
@@ -99,7 +138,6 @@ class EmbeddedSegmenter:
             return lambda done, what: progress(low + (high - low) * done, what)
 
         study = self._features(volume, scaled(0.0, 0.8))
-        text = self.model.embeddings(structures)
         voxel_ml = study.grid.voxel_ml
         middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
         report = scaled(0.8, 1.0)

@@ -1,0 +1,113 @@
+"""The embedded segmenter with small random weights, and what ships with the project."""
+
+import json
+
+import numpy as np
+import pytest
+
+from encoders.checkpoints import save_model
+from encoders.errors import BodyMapsError
+from encoders.geometry import Geometry
+from encoders.segmenters import embedded, registry
+from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.volume import Volume
+from prompts.ontology import ontology
+
+
+@pytest.fixture
+def segmenter(tiny_model, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    tiny_model.decoder.controller.bias.data[-1] = 0.0  # random masks rather than none
+    save_model(tiny_model, path)
+    return registry.load(f"weights:{path}")
+
+
+@pytest.fixture
+def volume():
+    rng = np.random.default_rng(0)
+    hu = np.full((50, 44, 60), -1000, np.int16)
+    hu[5:45, 5:40] = rng.normal(40, 80, (40, 35, 60))
+    return Volume(hu, Geometry(hu.shape, np.diag([3.0, 3.0, 3.0, 1.0])))
+
+
+def test_masks_lie_on_the_study_grid(segmenter, volume):
+    masks = segmenter.segment(volume, ["liver", "spleen"])
+    assert list(masks) == ["liver", "spleen"]
+    for mask in masks.values():
+        assert mask.shape == volume.shape
+        assert 0 <= mask.confidence <= 1
+
+
+def test_a_second_question_reuses_the_features(segmenter, volume):
+    told = []
+    segmenter.segment(volume, ["liver"], lambda done, what: told.append(what))
+    assert any("reading" in what for what in told)
+    told.clear()
+    segmenter.segment(volume, ["spleen"], lambda done, what: told.append(what))
+    assert told
+    assert not any("reading" in what for what in told)
+
+
+@pytest.mark.parametrize("orientation", [("L", "P", "S"), ("S", "R", "A"), ("P", "I", "L")])
+def test_another_axis_order_gives_the_same_mask(segmenter, volume, orientation):
+    import nibabel as nib
+
+    image = nib.Nifti1Image(volume.hu, volume.geometry.affine)
+    turn = nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(orientation)
+    )
+    turned = image.as_reoriented(turn)
+    other = Volume(np.ascontiguousarray(turned.dataobj), Geometry(turned.shape, turned.affine))
+    for structure in ("liver", "kidney_left"):
+        here = segmenter.segment(volume, [structure])[structure]
+        there = segmenter.segment(other, [structure])[structure]
+        back = nib.orientations.apply_orientation(here.full().astype(np.uint8), turn).astype(bool)
+        assert (back == there.full()).all()
+
+
+def test_an_unsupported_structure_is_refused(segmenter, volume):
+    with pytest.raises(BodyMapsError, match="cannot segment pancreas"):
+        segmenter.segment(volume, ["pancreas"])
+
+
+def test_unknown_segmenters_name_the_known():
+    with pytest.raises(BodyMapsError, match="embedded"):
+        registry.load("magic")
+    with pytest.raises(BodyMapsError, match="no weights"):
+        registry.load("weights:/nowhere.safetensors")
+
+
+def test_what_ships_is_small_and_its_quality_is_measured():
+    assert embedded.WEIGHTS.stat().st_size + embedded.TEXT.stat().st_size < 25e6
+    table = json.loads(embedded.QUALITY.read_text())
+    for name, entry in table["structures"].items():
+        assert name in ontology()
+        if entry["level"] == "validated":
+            assert entry["cases"] > 0
+            assert entry["dice"] >= 0.8
+        own = [s["dice"] for s in table["scores"] if s["structure"] == name]
+        if own:
+            assert entry["dice"] == pytest.approx(np.mean(own), abs=1e-3)
+        else:
+            assert entry["dice"] is None
+    shipped = EmbeddedSegmenter()
+    assert shipped.supported() == {n for n, e in table["structures"].items() if e["level"] != "unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "structure"),
+    [
+        ("left kidney", "kidney_left"),
+        ("the kidney on the left", "kidney_left"),
+        ("rigth kidny", "kidney_right"),
+        ("hepar", "liver"),
+        ("show me the splen", "spleen"),
+        ("abdominal aorta please", "aorta"),
+        ("backbone", "vertebrae"),
+        ("urinary bladder", "urinary_bladder"),
+    ],
+)
+def test_phrases_land_at_their_structure(phrase, structure):
+    found, similarity = EmbeddedSegmenter().nearest(phrase)
+    assert found == structure
+    assert similarity > 0.5

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from encoders.geometry import Geometry
+from encoders.learning.cases import OUTSIDE, Case
+from encoders.segmenters.base import Mask
+from encoders.volume import Volume
+from eval.held_out import score_case, truths, volume_of
+from eval.quality import Score, entry, level, markdown_of, plausible
+
+
+def case(complete=(), weak=(), trusted=None):
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[:2] = 3
+    labels[4:12, 4:12, 4:12] = 1
+    labels[14:18, 4:8, 4:8] = 2
+    return Case(
+        name="c",
+        spacing_mm=3.0,
+        hu=np.full(labels.shape, 60, np.int16),
+        labels=labels,
+        names=("unlabelled", "liver", "spleen", OUTSIDE),
+        complete=frozenset(complete),
+        weak=frozenset(weak),
+        trusted=trusted,
+    )
+
+
+def test_only_what_a_case_knows_is_scored():
+    known = {
+        name: source
+        for name, _, _, source in truths(case({"liver"}, {"spleen"}), ["liver", "spleen", "aorta"])
+    }
+    assert known == {"liver": "reference", "spleen": "machine labels"}
+    assert list(truths(case(), ["liver"])) == []
+
+
+def test_untrusted_voxels_do_not_count():
+    trusted = np.ones((20, 20, 20), bool)
+    trusted[12:14] = False
+    one = case(weak={"liver"}, trusted=trusted)
+    mask = np.zeros((20, 20, 20), bool)
+    mask[4:14, 4:12, 4:12] = True
+    (row,) = score_case({"liver": Mask.from_full("liver", mask, 0.9)}, one, volume_of(one))
+    assert row.dice == 1.0
+
+
+def test_levels():
+    assert [level([x]) for x in (0.95, 0.80, 0.79, 0.30, 0.29)] == [
+        "validated",
+        "validated",
+        "experimental",
+        "experimental",
+        "unsupported",
+    ]
+
+
+def test_an_unmeasured_structure_is_never_validated():
+    scores = [Score("liver", "a", 0.9, 0.8, "reference"), Score("liver", "b", 0.8, 0.7, "reference")]
+    assert entry("liver", scores, False) == {"level": "validated", "dice": 0.85, "cases": 2, "note": ""}
+    assert entry("aorta", scores, True)["level"] == "experimental"
+    assert entry("aorta", scores, True)["dice"] is None
+    assert entry("aorta", scores, False)["level"] == "unsupported"
+
+
+@pytest.mark.parametrize(("hu", "size", "expected"), [(60, 30, True), (-800, 30, False), (60, 3, False)])
+def test_plausible_means_typical_volume_and_density(hu, size, expected):
+    shape = (40, 40, 40)
+    volume = Volume(np.full(shape, hu, np.int16), Geometry(shape, np.diag([4.0, 4.0, 4.0, 1.0])))
+    mask = np.zeros(shape, bool)
+    mask[:size, :size, :size] = True
+    assert plausible(Mask.from_full("liver", mask, 0.9), volume) is expected
+
+
+def test_the_tables_name_every_structure():
+    table = {
+        "structures": {"liver": entry("liver", [Score("liver", "a", 0.9, 0.8, "reference")], False)},
+        "scores": [{"case": "a", "structure": "liver", "dice": 0.9, "nsd": 0.8, "source": "reference"}],
+    }
+    assert markdown_of(table).count("liver") == 2
