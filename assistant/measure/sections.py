@@ -45,17 +45,21 @@ def pieces(voxels: npt.NDArray[np.bool_]) -> Iterator[tuple[npt.NDArray, npt.NDA
 
     Yields the array index at which each begins and its tight array.
     """
-    import cc3d
-
-    solid = np.ascontiguousarray(voxels)
+    boxes: Iterable[tuple[slice, ...]]
+    labels: npt.NDArray
     if voxels.ndim == 2:
-        labels = cc3d.connected_components(solid, connectivity=8)
+        from scipy import ndimage
+
+        # cc3d splits some 8-connected pieces of a 2D mask in two and skips labels; scipy does not
+        labels, _ = ndimage.label(voxels, np.ones((3, 3)))
+        boxes = ndimage.find_objects(labels)
     else:
-        labels = cc3d.connected_components(solid, connectivity=26)
-    boxes = cc3d.statistics(labels, no_slice_conversion=False)["bounding_boxes"]
-    for label, box in enumerate(boxes):
-        if label:  # 0 is the background
-            yield np.array([side.start for side in box]), labels[box] == label
+        import cc3d
+
+        labels = cc3d.connected_components(np.ascontiguousarray(voxels), connectivity=26)
+        boxes = cc3d.statistics(labels, no_slice_conversion=False)["bounding_boxes"][1:]
+    for label, box in enumerate(boxes, start=1):
+        yield np.array([side.start for side in box]), labels[box] == label
 
 
 def largest(
