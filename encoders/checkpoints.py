@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from encoders.errors import BodyMapsError
+from encoders.files import replacing
 from encoders.universal import ModelConfig, UniversalModel
 
 
@@ -19,10 +20,8 @@ def save_model(model: UniversalModel, path: Path, notes: Mapping[str, Any] | Non
     """Writes float16 weights and the configuration; `notes` (JSON data) travels along."""
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in model.state_dict().items()}
     meta = {"config": json.dumps(model.config.to_dict()), "notes": json.dumps(dict(notes or {}))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, meta)
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, meta)
 
 
 def read_config(path: Path) -> tuple[ModelConfig, dict[str, Any]]:

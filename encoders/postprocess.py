@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from scipy.special import expit
 
+from encoders.geometry import Box
 from prompts.ontology import Structure
 
 
@@ -72,14 +73,11 @@ def judge(logits: np.ndarray, structure: Structure, voxel_ml: float, middle: flo
             int(p) for p in np.argsort(-volumes) if volumes[p] > max(rule["min_ml"], rule["share"] * largest)
         ]
         keep = np.isin(parts, order[: rule["keep"]]) if order else keep
-    if keep.any() and structure.volume_ml and not _touches_face(keep):
+    box = Box.of_mask(keep)
+    if box and structure.volume_ml and not box.touches_edge(keep.shape):
         enough = registry["absent_share"] * structure.volume_ml[0]
         if keep.sum() * voxel_ml < enough:
             keep[:] = False
     if not keep.any():
         return Verdict(keep, float(1 - np.percentile(probability, 99.99)))
     return Verdict(keep, confidence_of(probability, keep))
-
-
-def _touches_face(mask: np.ndarray) -> bool:
-    return any(mask.take(end, axis).any() for axis in range(3) for end in (0, -1))

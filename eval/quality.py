@@ -6,7 +6,6 @@ trained on, and the cases that the recipe holds out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,9 +117,3 @@ def markdown_of(table: dict[str, Any]) -> str:
         + "\n\n"
         + markdown(["structure", "level", "mean Dice", "cases", "note"], levels)
     )
-
-
-def write_quality(table: dict[str, Any], path: Path) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(table, indent=1) + "\n")
-    temporary.rename(path)

@@ -6,7 +6,6 @@ NIfTI masks (`<structure>.nii.gz`, also inside `segmentations/`), or surfaces (`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -93,10 +92,3 @@ def table(result: dict[str, Any]) -> str:
         for r in result["rows"]
     ]
     return markdown(header, rows) + f"\n{result['cases']} case(s), segmenter {result['segmenter']}"
-
-
-def write(result: dict[str, Any], path: Path) -> None:
-    """The result as one JSON file, in one move."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(result, indent=1))
-    temporary.rename(path)

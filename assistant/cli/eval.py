@@ -9,6 +9,7 @@ import typer
 
 from assistant.cli.common import SegmenterSpec, clean_stdout
 from encoders.errors import BodyMapsError
+from encoders.files import save_json
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -29,14 +30,14 @@ def segmentation(
 ) -> None:
     """Score masks against references: Dice, NSD at 2 mm and volume error, per case and structure."""
     from encoders.segmenters.registry import load
-    from eval.segmentation import evaluate, table, write
+    from eval.segmentation import evaluate, table
 
     folder = _demo() if str(dataset) == "demo" else dataset
     if not folder.is_dir():
         raise BodyMapsError(f"{dataset} is not a folder: give a folder of cases, or `demo`")
     with clean_stdout() as stdout:
         result = evaluate(load(segmenter), folder)
-        write(result, out)
+        save_json(result, out)
         print(table(result), file=stdout)
 
 
@@ -48,11 +49,11 @@ def quality(
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("quality.json"),
 ) -> None:
     """Measure weights on the demo CT and on the recipe's held-out cases: the table that answers quote."""
-    from eval.quality import markdown_of, measure_quality, write_quality
+    from eval.quality import markdown_of, measure_quality
 
     with clean_stdout() as stdout:
         table = measure_quality(weights, recipe, data, _demo())
-        write_quality(table, out)
+        save_json(table, out)
         print(markdown_of(table), file=stdout)
 
 

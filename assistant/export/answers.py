@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from assistant.answer import Answer
-from assistant.export.files import replacing, save_json
 from assistant.study import Study, save_mask
+from encoders.files import replacing, save_json
 
 
 def save_answer(answer: Answer, study: Study, folder: Path) -> Answer:

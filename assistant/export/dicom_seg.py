@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assistant.export.files import replacing
 from encoders.errors import BodyMapsError
+from encoders.files import replacing
 from encoders.geometry import Geometry
 from encoders.segmenters.base import Mask
 from prompts.ontology import ontology

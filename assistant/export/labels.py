@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from assistant.export.files import save_json
+from encoders.files import save_json
 from encoders.segmenters.base import Mask
 from prompts.ontology import ontology
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from assistant.export.files import replacing
 from assistant.study.study import Study
 from encoders.errors import BodyMapsError
+from encoders.files import replacing
 from encoders.segmenters.base import Mask
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from encoders.errors import BodyMapsError
+from encoders.files import replacing
 
 OUTSIDE = "outside"
 """Name of the label of everything outside the body."""
@@ -48,7 +49,6 @@ class Case:
     trusted: np.ndarray | None
 
     def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         meta = {
             "name": self.name,
             "spacing_mm": self.spacing_mm,
@@ -61,9 +61,8 @@ class Case:
             arrays["hu"] = self.hu
         if self.trusted is not None:
             arrays["trusted"] = self.trusted
-        temporary = path.with_suffix(".part.npz")
-        np.savez_compressed(temporary, **arrays)
-        temporary.rename(path)
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Case:

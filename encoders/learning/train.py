@@ -16,6 +16,7 @@ from torch import nn
 from encoders.checkpoints import load_model, save_model
 from encoders.device import device, mixed_precision
 from encoders.errors import BodyMapsError
+from encoders.files import replacing
 from encoders.learning.cases import load_cases
 from encoders.learning.losses import TargetTable, partial_loss
 from encoders.learning.sampling import Fields, draw, fields
@@ -101,7 +102,6 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the state to resume from and the averaged weights, each in one move."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -109,9 +109,8 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
         }
-        temporary = self._state.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.rename(self._state)
+        with replacing(self._state) as temporary:
+            torch.save(state, temporary)
         save_model(self.average, self.folder / "weights.safetensors", {"step": self.step})
 
     @property

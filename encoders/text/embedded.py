@@ -22,6 +22,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from encoders.files import replacing
+
 
 def words(phrase: str) -> list[str]:
     """Lower-case words and numbers without accents or punctuation."""
@@ -80,9 +82,8 @@ class EmbeddedTextEncoder(nn.Module):
     def save(self, path: Path) -> None:
         meta = {"dim": self.dim, "buckets": self.buckets, "width": self.width}
         tensors = {k: v.detach().half().contiguous() for k, v in self.state_dict().items()}
-        temporary = path.with_name(path.name + ".part")
-        save_file(tensors, temporary, {"config": json.dumps(meta)})
-        temporary.rename(path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, {"config": json.dumps(meta)})
 
     @classmethod
     def load(cls, path: Path) -> EmbeddedTextEncoder:

@@ -5,15 +5,9 @@ import pytest
 
 from assistant import Assistant
 from assistant.demo import demo_references, demo_study
-from encoders.segmenters.registry import ENTRIES
 from eval.references import read_stl, voxelise
 
-pytestmark = [
-    pytest.mark.demo,
-    pytest.mark.skipif(
-        ENTRIES["embedded"].missing() is not None, reason="the embedded weights are not in this checkout"
-    ),
-]
+pytestmark = pytest.mark.demo
 
 QUESTIONS = [
     "How big is the liver?",

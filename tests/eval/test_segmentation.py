@@ -8,8 +8,9 @@ import pytest
 import trimesh
 
 from encoders.errors import BodyMapsError
+from encoders.files import save_json
 from encoders.segmenters.base import Mask, Quality
-from eval.segmentation import evaluate, find_cases, table, write
+from eval.segmentation import evaluate, find_cases, table
 
 SHAPE = (24, 20, 18)
 
@@ -70,7 +71,7 @@ def test_scores_per_case_and_in_summary(dataset, tmp_path):
     assert "aorta" not in result["summary"]
     text = table(result)
     assert "2 case(s), segmenter fixed" in text
-    write(result, tmp_path / "out.json")
+    save_json(result, tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text())["summary"]["liver"]["cases"] == 2
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from assistant.export.files import replacing, save_json
 from assistant.export.labels import label_map, save_segmentation
 from encoders.errors import BodyMapsError
+from encoders.files import replacing, save_json
 from encoders.segmenters.base import Mask
 from eval.phantoms import Ellipsoid, grid, rasterise
 
