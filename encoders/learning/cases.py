@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from encoders.files import replacing
 
 OUTSIDE = "outside"
 """Name of the label of everything outside the body."""
+
+UNCERTAIN = "uncertain"
+"""Name of the label of voxels where an earlier model was not sure: unknown for every structure."""
 
 UNKNOWN = 0
 """Label value of voxels about which nothing is known beyond the case's `complete` structures."""
@@ -124,9 +127,83 @@ def _trusted(labels: np.ndarray, confidence: np.ndarray, spacing: float, minimum
     return (confidence >= minimum) & ~rim & ~above
 
 
+class _Labels:
+    """The labels of a case while its layers are read one after the other."""
+
+    def __init__(self, spacing: float, hu: np.ndarray | None) -> None:
+        self.spacing, self.hu = spacing, hu
+        self.names = ["unlabelled"]
+        self.labels: np.ndarray | None = None if hu is None else np.zeros(hu.shape, np.uint8)
+        self.trusted: np.ndarray | None = None
+        self.complete: set[str] = set()
+        self.weak: set[str] = set()
+
+    def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
+        assert self.labels is not None
+        if only_free:
+            mask = mask & (self.labels == 0)
+        if mask.any():
+            if name not in self.names:
+                self.names.append(name)
+            self.labels[mask] = self.names.index(name)
+
+    def read_file(self, layer: Mapping[str, Any], data: Path) -> None:
+        """A label file with its table, perhaps with a confidence."""
+        path = data / layer["file"]
+        if not path.exists():
+            raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
+        values, zooms = _read(path)
+        values = _resample(values, zooms, self.spacing, 0)
+        table = json.loads((data / layer["names"]).read_text())
+        aliases = layer.get("aliases", {})
+        if self.labels is None:
+            self.labels = np.zeros(values.shape, np.uint8)
+        skip = set(layer.get("ignore", ()))
+        certain = np.ones(values.shape, bool)
+        if "confidence" in layer:
+            confidence, zooms = _read(data / layer["confidence"])
+            confidence = _resample(confidence, zooms, self.spacing, 0)
+            self.trusted = _trusted(values, confidence, self.spacing, layer.get("minimum_background", 192))
+            certain = confidence >= layer.get("minimum_confidence", 128)
+        for name, value in table.items():
+            if name not in skip:
+                target = next((new for old, new in aliases.items() if fnmatch(name, old)), name)
+                self.mark(target, (values == value) & certain)
+            elif self.trusted is not None:
+                self.trusted &= values != value
+        listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
+        named = set(layer.get("complete", listed))
+        (self.weak if "confidence" in layer else self.complete).update(named & listed)
+
+    def find_lungs(self) -> None:
+        """The lungs by rule, when they show as two separate ones."""
+        from encoders.learning.rules import lungs
+
+        assert self.hu is not None
+        found = lungs(self.hu, _body(self.hu), self.spacing)
+        for name, mask in found.items():
+            self.mark(name, mask, only_free=True)
+        self.complete |= {*found, "lungs"} if found else set()
+
+    def ask_teacher(self, layer: Mapping[str, Any]) -> None:
+        """What earlier weights are sure of, where nothing else is labelled."""
+        from encoders.learning.teacher import predictions
+
+        assert self.hu is not None
+        doubts = np.zeros(self.hu.shape, bool)
+        for name, mask, uncertain in predictions(
+            self.hu, self.spacing, Path(layer["teacher"]), layer["structures"]
+        ):
+            self.mark(name, mask, only_free=True)
+            doubts |= uncertain
+        self.mark(UNCERTAIN, doubts, only_free=True)
+        self.complete |= set(layer["structures"])
+
+
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
 
+    Its `labels` are layers: a `file` with `names`, the `rule` lungs, or a `teacher` (weights and `structures`).
     Raises BodyMapsError when a file of the entry is missing.
     """
     from encoders.packages import fetch
@@ -141,43 +218,15 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
         )
         array, zooms = _read(path)
         hu = np.clip(np.round(_resample(array, zooms, spacing, 1)), -1024, 3071).astype(np.int16)
-    names = ["unlabelled"]
-    labels: np.ndarray | None = None
-    trusted: np.ndarray | None = None
-    complete: set[str] = set()
-    weak: set[str] = set()
+    made = _Labels(spacing, hu)
     for layer in entry["labels"]:
-        path = data / layer["file"]
-        if not path.exists():
-            raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
-        values, zooms = _read(path)
-        values = _resample(values, zooms, spacing, 0)
-        table = json.loads((data / layer["names"]).read_text())
-        aliases = layer.get("aliases", {})
-        if labels is None:
-            labels = np.zeros(values.shape, np.uint8)
-        skip = set(layer.get("ignore", ()))
-        certain = np.ones(values.shape, bool)
-        if "confidence" in layer:
-            confidence, zooms = _read(data / layer["confidence"])
-            confidence = _resample(confidence, zooms, spacing, 0)
-            trusted = _trusted(values, confidence, spacing, layer.get("minimum_background", 192))
-            certain = confidence >= layer.get("minimum_confidence", 128)
-        for name, value in table.items():
-            target = next((new for old, new in aliases.items() if fnmatch(name, old)), name)
-            chosen = (values == value) & certain
-            if name in skip:
-                if trusted is not None:
-                    trusted &= values != value
-                continue
-            if not chosen.any():
-                continue
-            if target not in names:
-                names.append(target)
-            labels[chosen] = names.index(target)
-        listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
-        named = set(layer.get("complete", listed))
-        (weak if "confidence" in layer else complete).update(named & listed)
+        if "file" in layer:
+            made.read_file(layer, data)
+        elif "teacher" in layer:
+            made.ask_teacher(layer)
+        else:
+            made.find_lungs()
+    names, labels = made.names, made.labels
     assert labels is not None
     if hu is not None:
         names.append(OUTSIDE)
@@ -191,9 +240,9 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
         hu,
         labels,
         tuple(names),
-        frozenset(complete),
-        frozenset(weak - complete),
-        trusted,
+        frozenset(made.complete),
+        frozenset(made.weak - made.complete),
+        made.trusted,
     )
 
 
@@ -201,9 +250,42 @@ def load_cases(entries: Sequence[Mapping[str, Any]], data: Path, spacing: float,
     """All cases of a recipe, read once and then from `cache`; the key is the entry itself."""
     cases = []
     for entry in entries:
-        key = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode()).hexdigest()[:12]
+        key = _key(entry, spacing)
         path = cache / f"{entry['name']}-{key}.npz"
         if not path.exists():
             read_case(entry, data, spacing).save(path)
         cases.append(Case.load(path))
+    return cases
+
+
+def _key(entry: Mapping[str, Any], spacing: float) -> str:
+    """Changes with the entry, the spacing, and a teacher's weights."""
+    digest = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode())
+    for layer in entry.get("labels", ()):
+        if "teacher" in layer:
+            digest.update(Path(layer["teacher"]).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def load_transplants(entry: Mapping[str, Any], hosts: Sequence[Case], data: Path, cache: Path) -> list[Case]:
+    """Hybrid label maps: the organs of every donor in every host, see `encoders.learning.transplants`.
+
+    entry: `hosts` (case names), `donors` (a glob below `data`), `names` (their label table), `anchors` (organs).
+    """
+    from encoders.learning.transplants import smooth, transplant
+
+    table = json.loads((data / entry["names"]).read_text())
+    cases = []
+    for path in sorted(data.glob(entry["donors"])):
+        donor: tuple[np.ndarray, np.ndarray] | None = None
+        for host in (h for h in hosts if h.name in entry["hosts"]):
+            name = f"{path.name.split('.')[0]}-in-{host.name}"
+            kept = cache / f"{name}-{_key({**entry, 'name': name}, host.spacing_mm)}.npz"
+            if not kept.exists():
+                donor = donor or smooth(*_read(path))
+                hybrid = transplant(host, donor[0].astype(np.uint8), donor[1], table, tuple(entry["anchors"]))
+                if hybrid is None:
+                    continue
+                replace(hybrid, name=name).save(kept)
+            cases.append(Case.load(kept))
     return cases

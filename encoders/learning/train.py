@@ -17,7 +17,7 @@ from encoders.checkpoints import load_model, save_model
 from encoders.device import device, mixed_precision
 from encoders.errors import BodyMapsError
 from encoders.files import replacing
-from encoders.learning.cases import load_cases
+from encoders.learning.cases import load_cases, load_transplants
 from encoders.learning.losses import TargetTable, partial_loss
 from encoders.learning.sampling import Fields, draw, fields
 from encoders.learning.synthesis import acquire, paint, recolour
@@ -32,13 +32,36 @@ def learning_rate(step: int, total: int, warmup: int, cooldown: int) -> float:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """A recipe file; names without a folder are looked up among the project's recipes."""
+    """A recipe file; names without a folder are looked up among the project's recipes.
+
+    A recipe that `extends` another replaces its entries, mappings entry by entry.
+    """
     from importlib.resources import files
 
     found = path if path.exists() else Path(str(files("encoders.learning").joinpath("recipes", path.name)))
     if not found.exists():
         raise BodyMapsError(f"no recipe {path}: give a YAML file or the name of one of the project's recipes")
-    return yaml.safe_load(found.read_text())
+    recipe = yaml.safe_load(found.read_text())
+    base = recipe.pop("extends", None)
+    return _merged(read_recipe(found.parent / base), recipe) if base else recipe
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def adopt(model: UniversalModel, other: UniversalModel) -> None:
+    """Starts `model` from the weights of `other`; structures that `other` does not know keep a random embedding."""
+    state = other.state_dict()
+    rows = model.class_embedding.detach().clone()
+    shared = [s for s in model.config.structures if s in other.config.structures]
+    old = [other.config.structures.index(s) for s in shared]
+    rows[[model.config.structures.index(s) for s in shared]] = state["class_embedding"][old].to(rows.dtype)
+    model.load_state_dict({**state, "class_embedding": rows})
 
 
 class Trainer:
@@ -58,7 +81,7 @@ class Trainer:
         config = ModelConfig.from_dict({**ModelConfig(()).to_dict(), **recipe["model"]})
         self.model = UniversalModel(config)
         if recipe.get("init"):
-            self.model.load_state_dict(load_model(Path(recipe["init"])).state_dict())
+            adopt(self.model, load_model(Path(recipe["init"])))
         self.model.to(self.device).to(memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
@@ -79,10 +102,17 @@ class Trainer:
         self.step = 0
         self.total = recipe["phases"][-1]["until"]
         cases = load_cases(recipe["cases"], data, config.spacing_mm, cache_dir() / "cases")
-        self.cases = [fields(case, self.rng) for case in cases]
         self.weights = {entry["name"]: entry.get("weight", 1.0) for entry in recipe["cases"]}
+        if "transplants" in recipe:
+            hybrids = load_transplants(recipe["transplants"], cases, data, cache_dir() / "cases")
+            self.weights |= {case.name: recipe["transplants"]["weight"] / len(hybrids) for case in hybrids}
+            cases += hybrids
+        self.cases = [fields(case, self.rng) for case in cases]
         known = ontology()
-        leaves = {s: known.leaves(s) for s in config.structures}
+
+        def leaves(name: str) -> tuple[str, ...]:
+            return known.leaves(name) if name in known else (name,)
+
         self.tables = {c.case.name: TargetTable(c.case, config.structures, leaves) for c in self.cases}
         if self._state.exists():
             self._resume()
@@ -193,8 +223,10 @@ class Trainer:
             direct = (
                 self.auxiliary.weight[classes] @ full[lattice].flatten(1) + self.auxiliary.bias[classes, None]
             )
-        loss, dice = partial_loss(logits.float(), target, known)
-        loss = loss + self.recipe.get("auxiliary", 0.5) * partial_loss(direct.float(), target, known)[0]
+        balance = self._phase.get("balance", 0.5)
+        loss, dice = partial_loss(logits.float(), target, known, balance=balance)
+        direct_loss, _ = partial_loss(direct.float(), target, known, balance=balance)
+        loss = loss + self.recipe.get("auxiliary", 0.5) * direct_loss
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, settings["clip"])

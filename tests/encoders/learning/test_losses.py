@@ -13,6 +13,10 @@ LEAVES = {
 }
 
 
+def leaves(name):
+    return LEAVES.get(name, (name,))
+
+
 @pytest.fixture
 def table():
     case = Case(
@@ -25,7 +29,7 @@ def table():
         weak=frozenset({"spleen"}),
         trusted=None,
     )
-    return TargetTable(case, list(LEAVES), LEAVES)
+    return TargetTable(case, list(LEAVES), leaves)
 
 
 def test_what_is_known_about_each_voxel(table):
@@ -44,6 +48,16 @@ def test_what_is_known_about_each_voxel(table):
         [False, False, True, True, True],  # lungs: only where another label is
         [False, False, True, True, True],  # heart: never labelled here
     ]
+
+
+def test_a_label_of_a_whole_counts_for_its_group_and_leaves_its_parts_open():
+    case = Case(
+        "c", 3.0, None, np.zeros((1, 1, 1), np.uint8), ("unlabelled", "lungs"), frozenset(), frozenset(), None
+    )
+    columns = ["lungs", "lung_upper_lobe_left", "heart"]
+    target, known = TargetTable(case, columns, leaves)(torch.tensor([1]), torch.tensor([True]))
+    assert target[:, 0].tolist() == [True, False, False]
+    assert known[:, 0].tolist() == [True, False, True]
 
 
 def test_unknown_voxels_have_no_gradient():

@@ -1,0 +1,40 @@
+"""Labels predicted by earlier weights, for the next round of training (self-training)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from encoders.checkpoints import load_model
+from encoders.device import device
+from encoders.geometry import Geometry
+from encoders.inference import decode_in_parts, extract_features
+from encoders.postprocess import judge
+from encoders.volume import Volume
+from prompts.ontology import ontology
+
+
+def predictions(
+    hu: np.ndarray, spacing: float, weights: Path, structures: Sequence[str], sure: float = 0.85
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(structure, mask, uncertain) per structure on the CT's own isotropic RAS+ grid, bool (X, Y, Z).
+
+    A voxel is uncertain when its probability lies between 1 - `sure` and `sure`, or when the anatomy rules of
+    `postprocess.yaml` dropped it; the mask holds the certain ones. The weights' spacing must be the CT's.
+    """
+    model = load_model(weights).to(device()).eval()
+    volume = Volume(hu, Geometry(hu.shape, np.diag([spacing, spacing, spacing, 1.0])))
+    study = extract_features(model, volume)
+    text = model.embeddings(structures)
+    middle, width = study.body.shape[0] / 2, study.body.shape[0]
+    for index, logits in decode_in_parts(model, study, text):
+        probability = np.zeros(hu.shape, np.float32)
+        probability[study.body.slices] = torch.sigmoid(logits).cpu().numpy()
+        verdict = judge(logits.cpu().numpy(), ontology()[structures[index]], spacing**3 / 1000, middle, width)
+        mask = np.zeros(hu.shape, bool)
+        mask[study.body.slices] = verdict.keep
+        mask &= probability >= sure
+        yield structures[index], mask, (probability > 1 - sure) & ~mask
