@@ -2,12 +2,14 @@
 
 A data set is a folder of cases. A case is a folder with the CT (`ct.nii.gz`) and references named after structures:
 NIfTI masks (`<structure>.nii.gz`, also inside `segmentations/`), or surfaces (`<structure>.stl`) in voxel coordinates.
+MSD, nnU-Net v2 and BTCV folders are read by `eval.layouts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Segmenter
 from encoders.volume import Volume
+from eval.layouts import read_layout
 from eval.references import read_stl, voxelise
 from eval.scores import score
 from eval.tables import markdown
@@ -67,11 +70,11 @@ def evaluate(segmenter: Segmenter, folder: Path) -> dict[str, Any]:
     from assistant.study import open_study
 
     rows: list[dict[str, Any]] = []
-    cases = find_cases(folder)
-    for case in tqdm(cases, desc="cases", unit="case"):
-        volume = open_study(case / "ct.nii.gz").volume
-        truths = dict(references(case, volume.shape))
-        rows += [{"case": case.name, **row} for row in evaluate_case(segmenter, volume, truths)]
+    cases, unmapped = _cases(folder)
+    for name, image, truths_of in tqdm(cases, desc="cases", unit="case"):
+        volume = open_study(image).volume
+        truths = dict(truths_of(volume.shape))
+        rows += [{"case": name, **row} for row in evaluate_case(segmenter, volume, truths)]
     summary: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(row["structure"] for row in rows):
         scored = [r for r in rows if r["structure"] == name and r.get("dice") is not None]
@@ -81,7 +84,26 @@ def evaluate(segmenter: Segmenter, folder: Path) -> dict[str, Any]:
                 "dice": float(np.mean([r["dice"] for r in scored])),
                 "nsd": float(np.mean([r["nsd"] for r in scored])),
             }
-    return {"segmenter": segmenter.name, "cases": len(cases), "rows": rows, "summary": summary}
+    return {
+        "segmenter": segmenter.name,
+        "cases": len(cases),
+        "unmapped": unmapped,
+        "rows": rows,
+        "summary": summary,
+    }
+
+
+Truths = Callable[[tuple[int, int, int]], Iterator[tuple[str, np.ndarray]]]
+
+
+def _cases(folder: Path) -> tuple[list[tuple[str, Path, Truths]], list[str]]:
+    """(name, CT, references on a grid) of each case, and the labels that the ontology does not know."""
+    layout = read_layout(folder)
+    if layout is None:
+        return [(c.name, c / "ct.nii.gz", partial(references, c)) for c in find_cases(folder)], []
+    if not layout.cases:
+        raise BodyMapsError(f"no case in {folder}: its {layout.kind} layout has no image with a label image")
+    return [(c.name, c.image, c.references) for c in layout.cases], list(layout.unmapped)
 
 
 def table(result: dict[str, Any]) -> str:
@@ -91,4 +113,7 @@ def table(result: dict[str, Any]) -> str:
         [r["case"], r["structure"], r.get("dice"), r.get("nsd"), r.get("volume_error"), r.get("confidence")]
         for r in result["rows"]
     ]
-    return markdown(header, rows) + f"\n{result['cases']} case(s), segmenter {result['segmenter']}"
+    text = markdown(header, rows) + f"\n{result['cases']} case(s), segmenter {result['segmenter']}"
+    if result["unmapped"]:
+        text += f"\nnot scored, no such structure in the ontology: {', '.join(result['unmapped'])}"
+    return text

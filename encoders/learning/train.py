@@ -85,11 +85,7 @@ class Trainer:
         self.model.to(self.device).to(memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
-        # A plain linear head per class, dropped after training: it gives the backbone a direct gradient while the
-        # heads that the controller writes are still poor.
-        self.auxiliary = nn.Linear(self.model.backbone.feature_channels, len(config.structures)).to(
-            self.device
-        )
+        self.auxiliary: nn.Linear = self._extra().to(self.device)
         self.trained = [*self.model.parameters(), *self.auxiliary.parameters()]
         embedding = self.model.class_embedding
         others = [p for p in self.trained if p is not embedding]
@@ -116,6 +112,13 @@ class Trainer:
         self.tables = {c.case.name: TargetTable(c.case, config.structures, leaves) for c in self.cases}
         if self._state.exists():
             self._resume()
+
+    def _extra(self) -> nn.Linear:
+        """A plain linear head per class, dropped after training.
+
+        It gives the backbone a direct gradient while the heads that the controller writes are still poor.
+        """
+        return nn.Linear(self.model.backbone.feature_channels, len(self.model.config.structures))
 
     @property
     def _state(self) -> Path:
@@ -227,16 +230,20 @@ class Trainer:
         loss, dice = partial_loss(logits.float(), target, known, balance=balance)
         direct_loss, _ = partial_loss(direct.float(), target, known, balance=balance)
         loss = loss + self.recipe.get("auxiliary", 0.5) * direct_loss
+        self._descend(loss)
+        return float(loss.detach()), float(dice.detach())
+
+    def _descend(self, loss: torch.Tensor) -> None:
+        """One step of the optimiser and of the averaged model."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, settings["clip"])
+        nn.utils.clip_grad_norm_(self.trained, self.recipe["optimiser"]["clip"])
         self.optimiser.step()
         self.step += 1
-        decay = min(settings["ema"], (1 + self.step) / (10 + self.step))
+        decay = min(self.recipe["optimiser"]["ema"], (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), model.parameters(), strict=True):
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
-        return float(loss.detach()), float(dice.detach())
 
     def run(self, save_every: int = 50) -> None:
         """Trains to the recipe's last step; Ctrl-C saves and stops. Writes weights at the end of each phase too."""

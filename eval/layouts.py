@@ -1,0 +1,111 @@
+"""Public data sets that keep one label image a case: MSD, nnU-Net v2 and BTCV, known by their files.
+
+A reference is the voxels of its label; that of an organ also holds the labelled lesions inside it, because a lesion
+is part of its organ. A label with no structure in the ontology is left out, by name, in `unmapped`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from encoders.errors import BodyMapsError
+from prompts.ontology import ontology
+
+
+@dataclass(frozen=True)
+class LabelledCase:
+    """image: the CT. labels: its label image. values: label value to ontology id."""
+
+    name: str
+    image: Path
+    labels: Path
+    values: dict[int, str]
+
+    def references(self, shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray]]:
+        """(structure, bool mask) for each mapped label; raises BodyMapsError on another grid."""
+        import nibabel as nib
+
+        array = np.asanyarray(nib.nifti1.load(self.labels).dataobj)
+        if array.shape != shape:
+            raise BodyMapsError(f"{self.labels} has shape {array.shape}, its CT has {shape}")
+        for structure in self.values.values():
+            inside = set(ontology().lesions_of(structure)) | {structure}
+            yield structure, np.isin(array, [v for v, s in self.values.items() if s in inside])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """kind: "MSD", "nnU-Net" or "BTCV". unmapped: labels that the ontology does not know."""
+
+    kind: str
+    cases: tuple[LabelledCase, ...]
+    unmapped: tuple[str, ...] = ()
+
+
+def read_layout(folder: Path) -> Layout | None:
+    """The data set in a folder, or None when it is none of these. Cases without a label image are left out."""
+    if (folder / "dataset.json").is_file():
+        return _with_json(folder)
+    if (folder / "img").is_dir() and (folder / "label").is_dir():
+        values = dict(enumerate(_data()["btcv"], start=1))
+        pairs = [(p, folder / "label" / p.name.replace("img", "label")) for p in _images(folder / "img")]
+        return Layout("BTCV", _cases(pairs, values))
+    return None
+
+
+def structure_of(label: str, dataset: str) -> str | None:
+    """The ontology id of a label's name in a data set, or None. The case of letters does not matter.
+
+    A name that `layouts.yaml` lists, such as "cancer", means nothing in a data set that it does not list.
+    """
+    tasks = _data()["names"].get(label.lower())
+    if tasks is not None:
+        return next((id for task, id in tasks.items() if task.lower() == dataset.lower()), None)
+    found = ontology().exact(label)
+    return found[0] if len(found) == 1 else None
+
+
+def _with_json(folder: Path) -> Layout:
+    try:
+        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        labels = dict(about["labels"])
+        nnunet = "channel_names" in about  # nnU-Net v2 turned MSD's {value: name} round
+        named = {int(v): k for k, v in labels.items()} if nnunet else {int(k): v for k, v in labels.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise BodyMapsError(f"{folder / 'dataset.json'} has no readable 'labels': {error}") from error
+    dataset = str(about.get("name", "")).partition("_")[2] or str(about.get("name", ""))
+    mapped = {v: structure_of(name, dataset) for v, name in named.items() if v}
+    suffix = "_0000" if nnunet else ""
+    pairs = [
+        (image, folder / "labelsTr" / image.name.replace(f"{suffix}.nii.gz", ".nii.gz"))
+        for image in _images(folder / "imagesTr")
+        if image.name.endswith(f"{suffix}.nii.gz")
+    ]
+    return Layout(
+        "nnU-Net" if nnunet else "MSD",
+        _cases(pairs, {v: s for v, s in mapped.items() if s}),
+        tuple(named[v] for v, s in mapped.items() if not s),
+    )
+
+
+def _cases(pairs: list[tuple[Path, Path]], values: dict[int, str]) -> tuple[LabelledCase, ...]:
+    return tuple(
+        LabelledCase(labels.name.removesuffix(".nii.gz"), image, labels, values)
+        for image, labels in pairs
+        if labels.is_file()
+    )
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.nii.gz") if not p.name.startswith("."))
+
+
+def _data() -> dict:
+    return yaml.safe_load(files("eval").joinpath("layouts.yaml").read_text(encoding="utf-8"))

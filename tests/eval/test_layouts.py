@@ -1,0 +1,115 @@
+"""Tiny MSD, nnU-Net and BTCV data sets score what hand computation gives."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from encoders.errors import BodyMapsError
+from encoders.segmenters.base import Mask, Quality
+from eval.layouts import read_layout, structure_of
+from eval.segmentation import evaluate, table
+
+SHAPE = (20, 18, 16)
+
+
+class Fixed:
+    """Draws given boxes: {structure: slices}."""
+
+    name = "fixed"
+
+    def __init__(self, boxes):
+        self.boxes = boxes
+
+    def supported(self):
+        return frozenset(self.boxes)
+
+    def quality(self, structure):
+        return Quality("experimental")
+
+    def segment(self, volume, structures, progress=None):
+        masks = {}
+        for structure in structures:
+            full = np.zeros(volume.shape, bool)
+            full[self.boxes[structure]] = True
+            masks[structure] = Mask.from_full(structure, full, 0.9)
+        return masks
+
+
+def save(array, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, np.diag([2.0, 1.0, 1.0, 1.0])), path)
+
+
+def ct():
+    hu = np.full(SHAPE, -1000, np.int16)
+    hu[1:19, 1:17] = 40
+    return hu
+
+
+def labels():
+    array = np.zeros(SHAPE, np.uint8)
+    array[2:12, 4:12, 4:12] = 1  # 640 voxels, 64 of them become label 2
+    array[4:8, 4:8, 4:8] = 2
+    return array
+
+
+def about(nnunet):
+    names = {"background": 0, "liver": 1, "cancer": 2, "zzz": 3}
+    if nnunet:
+        return {"name": "Liver", "channel_names": {"0": "CT"}, "labels": names}
+    return {"name": "Liver", "labels": {str(v): k for k, v in names.items()}}
+
+
+@pytest.mark.parametrize(("nnunet", "suffix"), [(False, ""), (True, "_0000")], ids=["MSD", "nnU-Net"])
+def test_msd_and_nnunet_by_hand(tmp_path, nnunet, suffix):
+    (tmp_path / "dataset.json").write_text(json.dumps(about(nnunet)))
+    save(ct(), tmp_path / "imagesTr" / f"liver_1{suffix}.nii.gz")
+    save(labels(), tmp_path / "labelsTr" / "liver_1.nii.gz")
+    save(ct(), tmp_path / "imagesTr" / f"liver_2{suffix}.nii.gz")  # has no labels: not a case
+    boxes = {
+        "liver": np.s_[2:12, 4:12, 4:10],  # 480 voxels, all inside the 640
+        "liver_tumor": np.s_[6:10, 4:8, 4:8],  # 64 voxels, 32 of them in the 64
+    }
+    result = evaluate(Fixed(boxes), tmp_path)
+    assert result["cases"] == 1
+    rows = {r["structure"]: r for r in result["rows"]}
+    assert rows["liver"]["dice"] == pytest.approx(960 / 1120)
+    assert rows["liver"]["volume_error"] == pytest.approx(-0.25)
+    assert rows["liver_tumor"]["dice"] == pytest.approx(0.5)
+    assert "zzz" in table(result)
+
+
+def test_btcv_by_hand(tmp_path):
+    array = np.zeros(SHAPE, np.uint8)
+    array[2:6, 2:6, 2:6] = 1
+    array[10:14, 2:6, 2:6] = 13
+    save(ct(), tmp_path / "img" / "img0001.nii.gz")
+    save(array, tmp_path / "label" / "label0001.nii.gz")
+    boxes = {"spleen": np.s_[2:6, 2:6, 2:6], "adrenal_gland_left": np.s_[10:14, 2:6, 4:8]}
+    rows = {r["structure"]: r for r in evaluate(Fixed(boxes), tmp_path)["rows"]}
+    assert len(rows) == 13
+    assert rows["spleen"]["dice"] == rows["spleen"]["nsd"] == 1.0
+    assert rows["adrenal_gland_left"]["dice"] == 0.5
+    assert rows["liver"]["supported"] is False
+
+
+def test_a_layout_without_labels_is_refused(tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps(about(False)))
+    save(ct(), tmp_path / "imagesTr" / "liver_1.nii.gz")
+    with pytest.raises(BodyMapsError, match="no case"):
+        evaluate(Fixed({}), tmp_path)
+
+
+def test_an_unreadable_dataset_json_is_refused(tmp_path):
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(BodyMapsError, match=r"dataset\.json"):
+        read_layout(tmp_path)
+
+
+@pytest.mark.parametrize("dataset", ["Pancreas", "PANCREAS"])
+def test_a_label_means_what_its_data_set_says(dataset):
+    assert structure_of("cancer", dataset) == "pancreas_tumor"
+    assert structure_of("cancer", "elsewhere") is None
+    assert structure_of("right kidney", "elsewhere") == "kidney_right"
