@@ -98,9 +98,13 @@ class TextConditionedDecoder(nn.Module):
         """The class-independent part: (B, Cb, d, h, w) and (B, Cf, D, H, W) in, `Features` out."""
         return Features(self.precls_conv(full), self.GAP(bottleneck).flatten(1))
 
+    def words(self, text: Tensor) -> Tensor:
+        """(C, hidden) text features of (C, text_dim) embeddings."""
+        return F.relu(self.text_to_vision(text))
+
     def heads(self, image: Tensor, text: Tensor) -> Tensor:
         """Head parameters (C, P) for one image feature (hidden,) and text embeddings (C, text_dim)."""
-        words = F.relu(self.text_to_vision(text))
+        words = self.words(text)
         joint = torch.cat([image.expand(len(words), -1), words], 1)
         return self.controller(joint[..., None, None, None]).flatten(1)
 

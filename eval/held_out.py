@@ -24,7 +24,7 @@ from prompts.ontology import ontology
 
 @dataclass(frozen=True)
 class Row:
-    """One structure of one case. source: "reference" or "machine labels"."""
+    """One structure of one case. source: "reference", "rule" or "machine labels"."""
 
     case: str
     structure: str
@@ -46,16 +46,21 @@ def volume_of(case: Case) -> Volume:
     return Volume(case.hu, Geometry(case.hu.shape, np.diag([*[case.spacing_mm] * 3, 1.0])))
 
 
+def _leaves(name: str) -> set[str]:
+    return set(ontology().leaves(name)) if name in ontology() else {name}
+
+
 def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
     """(structure, reference mask, voxels that count, source) for what the case knows and shows."""
     for structure in structures:
         leaves = set(ontology().leaves(structure))
-        values = [v for v, name in enumerate(case.names) if v and (name in leaves or name == structure)]
+        values = [v for v, name in enumerate(case.names) if v and _leaves(name) <= leaves]
         mask = np.isin(case.labels, values)
         if not mask.any():
             continue
         if structure in case.complete or leaves <= case.complete:
-            yield structure, mask, np.ones(mask.shape, bool), "reference"
+            source = "rule" if structure in case.ruled else "reference"
+            yield structure, mask, np.ones(mask.shape, bool), source
         elif structure in case.weak or leaves <= case.weak | case.complete:
             trusted = case.trusted if case.trusted is not None else np.ones(mask.shape, bool)
             yield structure, mask, trusted | (case.labels > 0), "machine labels"

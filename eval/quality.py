@@ -69,7 +69,7 @@ def entry(structure: str, scores: Sequence[Score], looked_plausible: bool) -> di
             "level": level(dices),
             "dice": round(float(np.mean(dices)), 3),
             "cases": len({s.case for s in own}),
-            "note": "",
+            "note": "compared with the air in the chest" if {s.source for s in own} == {"rule"} else "",
         }
     if looked_plausible:
         note = "not measured: no reference; its volume and density are plausible on a held-out CT"

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from assistant.cli.common import SegmenterSpec, clean_stdout
+from assistant.cli.eval_prompts import prompts
 from encoders.errors import BodyMapsError
 from encoders.files import save_json
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command()(prompts)
 
 
 @app.callback()

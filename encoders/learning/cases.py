@@ -37,6 +37,7 @@ class Case:
 
     hu: (X, Y, Z) int16 Hounsfield units, or None when only labels exist and the image is synthesised.
     labels: (X, Y, Z) uint8, `names[value]` is the structure; value 0 is unlabelled.
+    ruled: those of the complete structures that a rule found, see `encoders.learning.rules`.
     trusted: (X, Y, Z) bool: where a missing label of a `weak` structure may be believed.
     complete: structures of which every voxel in the image carries the label.
     weak: structures labelled by a machine: complete only inside `trusted`.
@@ -50,6 +51,7 @@ class Case:
     complete: frozenset[str]
     weak: frozenset[str]
     trusted: np.ndarray | None
+    ruled: frozenset[str] = frozenset()
 
     def save(self, path: Path) -> None:
         meta = {
@@ -58,6 +60,7 @@ class Case:
             "names": self.names,
             "complete": sorted(self.complete),
             "weak": sorted(self.weak),
+            "ruled": sorted(self.ruled),
         }
         arrays: dict[str, Any] = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
         if self.hu is not None:
@@ -80,6 +83,7 @@ class Case:
                 complete=frozenset(meta["complete"]),
                 weak=frozenset(meta["weak"]),
                 trusted=data.get("trusted"),
+                ruled=frozenset(meta.get("ruled", ())),
             )
 
 
@@ -137,6 +141,7 @@ class _Labels:
         self.trusted: np.ndarray | None = None
         self.complete: set[str] = set()
         self.weak: set[str] = set()
+        self.ruled: set[str] = set()
 
     def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
         assert self.labels is not None
@@ -183,7 +188,8 @@ class _Labels:
         found = lungs(self.hu, _body(self.hu), self.spacing)
         for name, mask in found.items():
             self.mark(name, mask, only_free=True)
-        self.complete |= {*found, "lungs"} if found else set()
+        self.ruled = {*found, "lungs"} if found else set()
+        self.complete |= self.ruled
 
     def ask_teacher(self, layer: Mapping[str, Any]) -> None:
         """What earlier weights are sure of, where nothing else is labelled."""
@@ -243,6 +249,7 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
         frozenset(made.complete),
         frozenset(made.weak - made.complete),
         made.trusted,
+        frozenset(made.ruled),
     )
 
 

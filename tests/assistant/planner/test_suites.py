@@ -10,38 +10,11 @@ import pytest
 import yaml
 
 import eval as eval_room
-from assistant.plan import QUERY_TOOLS
 from assistant.planner import Dialogue, plan
 from assistant.planner.lexicon import lexicon
+from eval.prompts.scoring import exact
 
 SUITES = sorted(Path(eval_room.__file__).parent.joinpath("suites").glob("*.yaml"))
-LIMITS = ("within", "select", "min_mm", "max_mm")
-
-
-def canonical(call: dict[str, Any]) -> dict[str, Any]:
-    """A call with groups as their leaves and lists in a fixed order."""
-    args = call["args"]
-    known = [id for id in args.get("targets", ()) if id in lexicon().ontology]
-    form: dict[str, Any] = {
-        "tool": call["tool"],
-        "targets": sorted(lexicon().leaves(known)),
-        "measures": sorted(args.get("measures", ())),
-    }
-    if call["tool"] in QUERY_TOOLS:
-        form |= {name: args.get(name) for name in LIMITS} | {"rank": args.get("rank")}
-    return form
-
-
-def exact(expected: dict[str, Any], got: dict[str, Any]) -> bool:
-    """The same status and calls; other tools are compared in the arguments that the suite names."""
-    if expected["status"] != got["status"] or len(expected["calls"]) != len(got["calls"]):
-        return False
-    for one, other in zip(map(canonical, expected["calls"]), map(canonical, got["calls"]), strict=True):
-        if one["tool"] not in QUERY_TOOLS:
-            one = {key: value for key, value in one.items() if value}
-        if any(value != other.get(key) for key, value in one.items()):
-            return False
-    return True
 
 
 def cases(header: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""The 3D U-Net of Models Genesis (Zhou et al., MICCAI 2019), backbone of the Universal Model's U-Net checkpoints.
+
+Its batch normalisation always uses the statistics of the batch at hand, in evaluation too: checkpoints carry running
+statistics, but the published networks never read them. An output therefore depends on the whole window, and windows
+must go through one at a time.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchStatisticsNorm(nn.BatchNorm3d):
+    """Normalises with the batch's own mean and variance; the running statistics are only storage."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+class ConvUnit(nn.Module):
+    """3x3x3 convolution, normalisation, ReLU."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(inside, outside, 3, padding=1)
+        self.bn1 = BatchStatisticsNorm(outside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activate(self.conv1(x))
+
+    def activate(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn1(x), inplace=True)
+
+
+class DownBlock(nn.Module):
+    """Two units; the first gives half of the block's channels."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.ops = nn.Sequential(ConvUnit(inside, outside // 2), ConvUnit(outside // 2, outside))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.ops(x)
+
+
+class UpBlock(nn.Module):
+    """Transposed convolution by two, the skip joined behind it, two units."""
+
+    def __init__(self, inside: int, skip: int) -> None:
+        super().__init__()
+        self.up_conv = nn.ConvTranspose3d(inside, inside, 2, stride=2)
+        self.ops = nn.Sequential(ConvUnit(inside + skip, skip), ConvUnit(skip, skip))
+        self._fused: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        if self._fused is None or torch.is_grad_enabled():
+            return self.ops(torch.cat([self.up_conv(x), skip], 1))
+        first: ConvUnit = self.ops[0]  # type: ignore[assignment]
+        upward, across, bias = self._fused
+        joint = F.conv_transpose3d(x, upward, stride=2, padding=1)
+        joint += F.conv3d(skip, across, padding=1)
+        joint += _spread(bias, joint.shape[2:])
+        return self.ops[1](first.activate(joint))
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Joins the transposed convolution with the convolution that reads it; exact, for inference only.
+
+        A 2x2x2 transposed convolution of stride 2 followed by a 3x3x3 convolution is one 4x4x4 transposed convolution
+        of stride 2: 8 instead of 27 products for each output voxel and pair of channels, and no joined map in memory.
+        The first bias reaches the second convolution's output as a constant that differs only at the zero-padded rim.
+        """
+        conv = self.ops[0].conv1
+        inside = self.up_conv.out_channels
+        near, across = conv.weight[:, :inside], conv.weight[:, inside:]  # type: ignore[index]
+        upward = F.conv3d(self.up_conv.weight, near, padding=2)
+        assert self.up_conv.bias is not None
+        constant = self.up_conv.bias.reshape(1, -1, 1, 1, 1).expand(-1, -1, 3, 3, 3)
+        bias = F.conv3d(constant, near, conv.bias, padding=1)  # type: ignore[arg-type]
+        self._fused = upward, across.contiguous(memory_format=torch.channels_last_3d), bias
+
+
+def _spread(cases: Tensor, size: torch.Size) -> Tensor:
+    """(1, C, 3, 3, 3) values for the first, inner and last voxels of each axis -> (1, C, *size)."""
+    for axis, length in enumerate(size, start=2):
+        index = torch.ones(length, dtype=torch.long, device=cases.device)
+        index[0], index[-1] = 0, 2
+        cases = cases.index_select(axis, index)
+    return cases
+
+
+class UNet3D(nn.Module):
+    """Module names and shapes are those of the published checkpoints.
+
+    Args:
+        in_channels: image channels.
+        width: channels of the full-resolution map; the bottleneck has eight times as many. Published: 64.
+
+    Window sizes must be divisible by 8 and at least 16.
+    """
+
+    divisor = 8
+
+    def __init__(self, in_channels: int = 1, width: int = 64) -> None:
+        super().__init__()
+        self.bottleneck_channels, self.feature_channels = 8 * width, width
+        self.down_tr64 = DownBlock(in_channels, width)
+        self.down_tr128 = DownBlock(width, 2 * width)
+        self.down_tr256 = DownBlock(2 * width, 4 * width)
+        self.down_tr512 = DownBlock(4 * width, 8 * width)
+        self.up_tr256 = UpBlock(8 * width, 4 * width)
+        self.up_tr128 = UpBlock(4 * width, 2 * width)
+        self.up_tr64 = UpBlock(2 * width, width)
+
+    def fuse(self) -> None:
+        """Makes inference cheaper with the same result; call after the weights are loaded."""
+        for block in (self.up_tr256, self.up_tr128, self.up_tr64):
+            block.fuse()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, channels, D, H, W) -> bottleneck (B, 8 width, D/8, H/8, W/8), full map (B, width, D, H, W)."""
+        skip64 = self.down_tr64(x)
+        skip128 = self.down_tr128(F.max_pool3d(skip64, 2))
+        skip256 = self.down_tr256(F.max_pool3d(skip128, 2))
+        bottleneck = self.down_tr512(F.max_pool3d(skip256, 2))
+        h = self.up_tr128(self.up_tr256(bottleneck, skip256), skip128)
+        return bottleneck, self.up_tr64(h, skip64)
