@@ -35,7 +35,7 @@ def run(turn: Turn, args: Export) -> dict[str, Any]:
     if not masks:
         return {"error": say["nothing"]}
     files = _save(turn, args.format, masks, turn.out)
-    lines = [say["saved"].format(count=len(files), folder=turn.out.name or ".")]
+    lines = [say["saved"].format(count=len(files))]
     if reach.unsupported:
         names = [work.words[s].name for s in reach.unsupported]
         shown = names[:6] + [f"{len(names) - 6} more"] * (len(names) > 6)
