@@ -148,7 +148,7 @@ def decode_in_parts(
             yield first + offset, values
 
 
-def _lerp_axis(values: Tensor, axis: int, positions: Tensor) -> Tensor:
+def lerp_axis(values: Tensor, axis: int, positions: Tensor) -> Tensor:
     """Linear interpolation along one axis at fractional positions, clamped to the ends."""
     positions = positions.clamp(0, values.shape[axis] - 1)
     low = positions.floor().long()
@@ -173,7 +173,7 @@ def to_study_grid(logits: Tensor, box: Box, coarse: Geometry, fine: Geometry) ->
     for axis in range(3):
         scale = coarse.shape[axis] / fine.shape[axis]
         centres = (torch.arange(start[axis], stop[axis]) + 0.5) * scale - 0.5 - box.start[axis]
-        values = _lerp_axis(values, axis, centres.to(values.device))
+        values = lerp_axis(values, axis, centres.to(values.device))
     i, j, k = start
     x, y, z = stop
     return Box((i, j, k), (x, y, z)), (values > 0).cpu().numpy()

@@ -39,6 +39,18 @@ def _weights(path: str) -> Segmenter:
     return EmbeddedSegmenter(Path(path))
 
 
+def _universal(argument: str) -> Segmenter:
+    from encoders.segmenters.universal import UniversalSegmenter
+
+    path, _, options = argument.partition("?")
+    if not Path(path).is_file():
+        raise BodyMapsError(f"no checkpoint at '{path}': give --segmenter universal:FILE")
+    name, _, classes = options.partition("=")
+    if options and (name != "classes" or not classes):
+        raise BodyMapsError(f"unknown option '{options}' of universal:PATH; known: classes=ORDER")
+    return UniversalSegmenter(Path(path), classes or None)
+
+
 def _embedded_missing() -> str | None:
     from encoders.segmenters.embedded import WEIGHTS
 
@@ -48,6 +60,12 @@ def _embedded_missing() -> str | None:
 ENTRIES: dict[str, Entry] = {
     "embedded": Entry("embedded", "the project's own text-conditioned model", _embedded, _embedded_missing),
     "weights": Entry("weights:PATH", "a model that `bodymaps train` wrote", _weights, lambda: None),
+    "universal": Entry(
+        "universal:PATH[?classes=ORDER]",
+        "a Universal Model, SuPreM or AbdomenAtlas checkpoint (U-Net, Swin UNETR, UNet++)",
+        _universal,
+        lambda: None,
+    ),
 }
 
 

@@ -7,6 +7,9 @@ must go through one at a time.
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,10 +61,10 @@ class UpBlock(nn.Module):
         if self._fused is None or torch.is_grad_enabled():
             return self.ops(torch.cat([self.up_conv(x), skip], 1))
         first: ConvUnit = self.ops[0]  # type: ignore[assignment]
-        upward, across, bias = self._fused
+        upward, across, cases = self._fused
         joint = F.conv_transpose3d(x, upward, stride=2, padding=1)
-        joint += F.conv3d(skip, across, padding=1)
-        joint += _spread(bias, joint.shape[2:])
+        joint += F.conv3d(skip, across, cases[0, :, 1, 1, 1], padding=1)
+        _add_rim(joint, cases - cases[:, :, 1:2, 1:2, 1:2])
         return self.ops[1](first.activate(joint))
 
     @torch.no_grad()
@@ -72,23 +75,24 @@ class UpBlock(nn.Module):
         of stride 2: 8 instead of 27 products for each output voxel and pair of channels, and no joined map in memory.
         The first bias reaches the second convolution's output as a constant that differs only at the zero-padded rim.
         """
-        conv = self.ops[0].conv1
+        first: ConvUnit = self.ops[0]  # type: ignore[assignment]
+        conv = first.conv1
         inside = self.up_conv.out_channels
-        near, across = conv.weight[:, :inside], conv.weight[:, inside:]  # type: ignore[index]
+        near, across = conv.weight[:, :inside], conv.weight[:, inside:]
         upward = F.conv3d(self.up_conv.weight, near, padding=2)
         assert self.up_conv.bias is not None
         constant = self.up_conv.bias.reshape(1, -1, 1, 1, 1).expand(-1, -1, 3, 3, 3)
-        bias = F.conv3d(constant, near, conv.bias, padding=1)  # type: ignore[arg-type]
+        bias = F.conv3d(constant, near, conv.bias, padding=1)
         self._fused = upward, across.contiguous(memory_format=torch.channels_last_3d), bias
 
 
-def _spread(cases: Tensor, size: torch.Size) -> Tensor:
-    """(1, C, 3, 3, 3) values for the first, inner and last voxels of each axis -> (1, C, *size)."""
-    for axis, length in enumerate(size, start=2):
-        index = torch.ones(length, dtype=torch.long, device=cases.device)
-        index[0], index[-1] = 0, 2
-        cases = cases.index_select(axis, index)
-    return cases
+def _add_rim(x: Tensor, cases: Tensor) -> None:
+    """Adds (1, C, 3, 3, 3) values for the first, inner and last voxels of each axis; only the rim is touched."""
+    places: list[tuple[int, Any]] = [(0, 0), (1, slice(1, -1)), (2, -1)]
+    for (a, i), (b, j), (c, k) in product(places, repeat=3):
+        if (a, b, c) != (1, 1, 1):
+            part = x[:, :, i, j, k]
+            part += cases[0, :, a, b, c].reshape(1, -1, *[1] * (part.ndim - 2))
 
 
 class UNet3D(nn.Module):
@@ -121,7 +125,9 @@ class UNet3D(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels, D, H, W) -> bottleneck (B, 8 width, D/8, H/8, W/8), full map (B, width, D, H, W)."""
-        skip64 = self.down_tr64(x)
+        # the first block reads differences of a few Hounsfield units, which half precision would round away
+        with torch.autocast(x.device.type, enabled=False):
+            skip64 = self.down_tr64(x.float())
         skip128 = self.down_tr128(F.max_pool3d(skip64, 2))
         skip256 = self.down_tr256(F.max_pool3d(skip128, 2))
         bottleneck = self.down_tr512(F.max_pool3d(skip256, 2))

@@ -27,9 +27,7 @@ class UNetPlusPlus(BasicUNetPlusPlus):
 
     divisor = 2**DEPTH
 
-    def __init__(
-        self, in_channels: int = 1, features: Sequence[int] = (32, 32, 64, 128, 256, 32)
-    ) -> None:
+    def __init__(self, in_channels: int = 1, features: Sequence[int] = (32, 32, 64, 128, 256, 32)) -> None:
         super().__init__(in_channels=in_channels, features=tuple(features))
         for level in range(1, DEPTH + 1):
             delattr(self, f"final_conv_0_{level}")

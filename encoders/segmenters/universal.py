@@ -1,0 +1,105 @@
+"""The published models behind the segmenter protocol: `universal:PATH[?classes=ORDER]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from encoders.errors import BodyMapsError
+from encoders.segmenters.base import Mask, Progress, Quality
+from encoders.volume import Volume
+
+UNMEASURED = "a published model; its quality was not measured here"
+
+
+class UniversalSegmenter:
+    """A CLIP-Driven Universal Model checkpoint, or one of its relatives, run as published.
+
+    Only the classes asked for, and those that their post-processing reads, are decoded.
+
+    Args:
+        path: the checkpoint.
+        classes: the name of its class order or a file with one class name a line; None for the usual one.
+        overlap: of neighbouring windows, as a share of their side.
+        half: compute the backbone in bfloat16; None where the processor has it.
+    """
+
+    def __init__(
+        self, path: Path, classes: str | None = None, overlap: float = 0.5, half: bool | None = None
+    ) -> None:
+        self.name = path.stem
+        self._path, self._wanted, self._overlap, self._half = path, classes, overlap, half
+
+    @cached_property
+    def model(self):
+        """The network on the chosen device, loaded at first use."""
+        import torch
+
+        from encoders.device import device
+        from encoders.published.checkpoints import load
+
+        model, _ = load(self._path)
+        if hasattr(model.backbone, "fuse"):
+            model.backbone.fuse()
+        return model.to(device()).to(memory_format=torch.channels_last_3d)
+
+    @cached_property
+    def structures(self) -> tuple[str, ...]:
+        """The ids of the checkpoint's classes, first channel first."""
+        from encoders.published.checkpoints import saved_order
+        from encoders.published.classes import class_order
+
+        wanted = self._wanted or saved_order(self._path)
+        return class_order(self.model.layout.classes, wanted)
+
+    def supported(self) -> frozenset[str]:
+        return frozenset(self.structures)
+
+    def quality(self, structure: str) -> Quality:
+        known = structure in self.supported()
+        return Quality("experimental", note=UNMEASURED) if known else Quality("unsupported")
+
+    def segment(
+        self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
+    ) -> dict[str, Mask]:
+        """Masks of supported structures on the volume's own grid.
+
+        Raises BodyMapsError for a structure outside `supported()`.
+        """
+        from encoders.postprocess import confidence_of
+        from encoders.published.inference import logits_of, prepare, to_study
+        from encoders.published.postprocess import cleaned, needs
+
+        unknown = [s for s in structures if s not in self.supported()]
+        if unknown:
+            raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
+        if not structures:
+            return {}
+        prepared = prepare(volume)
+        wanted = [s for s in needs(structures) if s in self.supported()]
+        rows = [self.structures.index(s) for s in wanted]
+        half = has_bfloat16() if self._half is None else self._half
+        logits = logits_of(
+            self.model, prepared.image, rows, overlap=self._overlap, half=half, progress=progress
+        )
+        masks = {s: (logits[n] > 0).numpy() for n, s in enumerate(wanted)}
+        kept = cleaned(masks, middle=(prepared.image.shape[0] - 1) / 2)
+        found: dict[str, Mask] = {}
+        for structure in structures:
+            probability = logits[wanted.index(structure)].sigmoid().numpy()
+            keep = kept[structure]
+            sure = confidence_of(probability, keep) if keep.any() else 1.0 - float(probability.max())
+            found[structure] = to_study(structure, keep, prepared, min(max(sure, 0.0), 1.0))
+        return found
+
+
+def has_bfloat16() -> bool:
+    """Whether this device multiplies bfloat16 faster than float32."""
+    import torch
+
+    from encoders.device import device
+
+    if device().type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
