@@ -68,7 +68,9 @@ class PublishedModel(TextConditionedDecoder):
 
         One window at a time: the U-Net's normalisation uses the statistics of what it is given.
         """
-        return self.features(*self.backbone(image))
+        bottleneck, full = self.backbone(image)
+        with torch.autocast(image.device.type, enabled=False):
+            return self.features(bottleneck.float(), full.float())
 
     def forward(self, image: Tensor, rows: Sequence[int] | None = None) -> Tensor:
         """Logits (B, C, D, H, W) of these class indices; all when None."""

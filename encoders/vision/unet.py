@@ -125,10 +125,10 @@ class UNet3D(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels, D, H, W) -> bottleneck (B, 8 width, D/8, H/8, W/8), full map (B, width, D, H, W)."""
-        # the first block reads differences of a few Hounsfield units, which half precision would round away
+        # the first blocks see differences of a few Hounsfield units, which half precision would round away
         with torch.autocast(x.device.type, enabled=False):
             skip64 = self.down_tr64(x.float())
-        skip128 = self.down_tr128(F.max_pool3d(skip64, 2))
+            skip128 = self.down_tr128(F.max_pool3d(skip64, 2))
         skip256 = self.down_tr256(F.max_pool3d(skip128, 2))
         bottleneck = self.down_tr512(F.max_pool3d(skip256, 2))
         h = self.up_tr128(self.up_tr256(bottleneck, skip256), skip128)

@@ -1,0 +1,46 @@
+"""What planted lesions say about each class: added to the targets that a case's own labels give."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from torch import Tensor
+
+from encoders.learning.tumours import LESIONS
+from prompts.ontology import ontology
+
+
+def supervise(
+    target: Tensor,
+    known: Tensor,
+    lesions: Tensor,
+    structures: Sequence[str],
+    unknown: Collection[str] = (),
+) -> tuple[Tensor, Tensor]:
+    """Targets and validity with lesions in them; lesion voxels stay in their organ too.
+
+    target, known: (C, N) bool, as `TargetTable` gives them for `structures`: a lesion class is known there wherever
+    anything is labelled. lesions: (N,) int64, see `add_tumours`. A lesion class becomes known also wherever all its
+    host organs are, since outside its host there is none. Where a lesion grew out of its organ the host is unknown.
+    unknown: lesion classes of which the case may have a real, unlabelled one: they take no part at all.
+    """
+    target, known = target.clone(), known.clone()
+    words = ontology()
+    leaves = [set(words.leaves(s)) if s in words else {s} for s in structures]
+    for value, lesion in enumerate(LESIONS, start=1):
+        here = lesions == value
+        organ = {leaf for host in words[lesion].within for leaf in words.leaves(host)}
+        parts = [n for n, own in enumerate(leaves) if own <= organ]
+        around = [n for n, own in enumerate(leaves) if own & organ]
+        if around:
+            known[around] &= ~(here & ~target[around].any(0))
+        if lesion not in structures:
+            continue
+        row = structures.index(lesion)
+        if set().union(*(leaves[n] for n in parts)) == organ:
+            known[row] |= known[parts].all(0)
+        target[row] = here
+        known[row] |= here
+        if lesion in unknown:
+            known[row] = False
+    return target, known

@@ -1,0 +1,61 @@
+"""Targets of lesion classes, and what lesions do to those of their organs."""
+
+import numpy as np
+import torch
+
+from encoders.learning.cases import Case
+from encoders.learning.lesion_targets import supervise
+from encoders.learning.losses import TargetTable
+from encoders.learning.tumours import LESIONS
+from prompts.ontology import ontology
+
+NAMES = ("", "liver", "kidney_left", "body_rest")
+STRUCTURES = ["liver", "kidney_left", "kidney_right", "liver_tumor", "kidney_tumor"]
+# voxels: unlabelled, liver, liver, left kidney, rest, rest
+LABELS = torch.tensor([0, 1, 1, 2, 3, 3])
+
+
+def _value(name):
+    return LESIONS.index(name) + 1
+
+
+def _made(complete, lesions, **options):
+    case = Case("c", 3.0, None, np.zeros((1, 1, 1)), NAMES, frozenset(complete), frozenset(), None)
+    table = TargetTable(case, STRUCTURES, lambda n: ontology().leaves(n) if n in ontology() else (n,))
+    target, known = table(LABELS, torch.ones(6, dtype=torch.bool))
+    return supervise(target, known, torch.tensor(lesions), STRUCTURES, **options)
+
+
+def test_lesions_are_theirs_and_stay_in_the_organ():
+    target, known = _made(["liver"], [0, 0, _value("liver_tumor"), 0, 0, 0])
+    assert target[3].tolist() == [False, False, True, False, False, False]
+    assert known[3].all()  # the liver is complete: no liver tumor elsewhere
+    assert target[0].tolist() == [False, True, True, False, False, False]
+    assert known[0].all()
+
+
+def test_an_incomplete_organ_leaves_its_lesions_unknown_where_nothing_is_labelled():
+    _, known = _made([], [0] * 6)
+    assert known[3].tolist() == [False, True, True, True, True, True]
+
+
+def test_a_lesion_class_needs_all_its_hosts_to_be_known():
+    _, known = _made(["kidney_left"], [0] * 6)
+    assert not known[4, 0]
+    _, known = _made(["kidney_left", "kidney_right"], [0] * 6)
+    assert known[4, 0]
+
+
+def test_a_lesion_beyond_the_organ_leaves_the_host_unknown_there():
+    target, known = _made(["kidney_left", "kidney_right"], [0, 0, 0, 0, 0, _value("kidney_tumor")])
+    assert not known[1, 5]
+    assert not known[2, 5]
+    assert known[0, 5]
+    assert known[4, 5]
+    assert target[4, 5]
+
+
+def test_classes_with_real_lesions_take_no_part():
+    _, known = _made(["liver"], [0] * 6, unknown=["liver_tumor"])
+    assert not known[3].any()
+    assert known[4, 1]
