@@ -63,7 +63,9 @@ class TextConditionedDecoder(nn.Module):
         self.text_to_vision = nn.Linear(text_dim, hidden)
         project = nn.Conv3d(feature_channels, widths[0], 1)
         nn.init.kaiming_normal_(project.weight)
-        self.precls_conv = nn.Sequential(nn.GroupNorm(groups, feature_channels), nn.ReLU(), project)
+        self.precls_conv = nn.Sequential(
+            nn.GroupNorm(groups, feature_channels), nn.ReLU(inplace=True), project
+        )
         self.GAP = nn.Sequential(
             nn.GroupNorm(groups, bottleneck_channels),
             nn.ReLU(),
@@ -96,7 +98,16 @@ class TextConditionedDecoder(nn.Module):
 
     def features(self, bottleneck: Tensor, full: Tensor) -> Features:
         """The class-independent part: (B, Cb, d, h, w) and (B, Cf, D, H, W) in, `Features` out."""
-        return Features(self.precls_conv(full), self.GAP(bottleneck).flatten(1))
+        return Features(self._project(full), self.GAP(bottleneck).flatten(1))
+
+    def _project(self, full: Tensor) -> Tensor:
+        """`precls_conv`; its 1x1x1 convolution is a matrix product when a voxel's channels lie side by side."""
+        if not full.is_contiguous(memory_format=torch.channels_last_3d):
+            return self.precls_conv(full)
+        norm, relu, project = self.precls_conv
+        assert isinstance(project, nn.Conv3d)
+        x = relu(norm(full)).movedim(1, -1)
+        return F.linear(x, project.weight.flatten(1), project.bias).movedim(-1, 1)
 
     def words(self, text: Tensor) -> Tensor:
         """(C, hidden) text features of (C, text_dim) embeddings."""

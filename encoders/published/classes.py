@@ -40,30 +40,38 @@ def structure_of(name: str) -> str:
     return found
 
 
+def usual_order(count: int) -> str | None:
+    """The name of the order that a checkpoint of so many classes has when nothing else is said."""
+    return _registry()["usual"].get(count)
+
+
 def class_order(count: int, wanted: str | None = None) -> tuple[str, ...]:
     """Ontology ids of a checkpoint's `count` classes, first channel first.
 
-    wanted: the name of a known order, or a text file with one class name a line; None for the usual order of
-    checkpoints with so many classes. Raises BodyMapsError when the order is unknown or has another length.
+    wanted: the name of a known order, a text file with one class name a line, or those lines themselves; None for the
+    usual order of checkpoints with so many classes.
+    Raises BodyMapsError when the order is unknown or has another length.
     """
     known = orders()
-    name = wanted or _registry()["usual"].get(count)
+    name = wanted or usual_order(count)
     if name is None:
         raise BodyMapsError(
             f"the checkpoint has {count} classes of unknown order: add ?classes=FILE with one class name a line"
         )
     if name in known:
         names = known[name]
-    elif Path(name).is_file():
-        lines = Path(name).read_text(encoding="utf-8").splitlines()
+    elif "\n" in name or Path(name).is_file():
+        lines = (name if "\n" in name else Path(name).read_text(encoding="utf-8")).splitlines()
         names = tuple(line.strip() for line in lines if line.strip())
     else:
         raise BodyMapsError(f"unknown class order '{name}'; known: {', '.join(known)}, or a text file")
     if len(names) != count:
-        raise BodyMapsError(f"the checkpoint has {count} classes, the order '{name}' has {len(names)}")
+        raise BodyMapsError(
+            f"the checkpoint has {count} classes, the order '{name.splitlines()[0]}' has {len(names)}"
+        )
     ids = tuple(structure_of(n) for n in names)
     if len(set(ids)) < len(ids):
-        raise BodyMapsError(f"the order '{name}' names a structure twice")
+        raise BodyMapsError(f"the order '{name.splitlines()[0]}' names a structure twice")
     return ids
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Mask, Progress, Quality
 from encoders.volume import Volume
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from encoders.published.inference import Prepared
 
 UNMEASURED = "a published model; its quality was not measured here"
 
@@ -22,14 +28,21 @@ class UniversalSegmenter:
         path: the checkpoint.
         classes: the name of its class order or a file with one class name a line; None for the usual one.
         overlap: of neighbouring windows, as a share of their side.
+        window: their sides in voxels of 1.5 mm.
         half: compute the backbone in bfloat16; None where the processor has it.
     """
 
     def __init__(
-        self, path: Path, classes: str | None = None, overlap: float = 0.5, half: bool | None = None
+        self,
+        path: Path,
+        classes: str | None = None,
+        overlap: float = 0.5,
+        half: bool | None = None,
+        window: tuple[int, int, int] = (96, 96, 96),
     ) -> None:
         self.name = path.stem
-        self._path, self._wanted, self._overlap, self._half = path, classes, overlap, half
+        self.path, self.window = path, window
+        self._wanted, self._overlap, self._half = classes, overlap, half
 
     @cached_property
     def model(self):
@@ -39,7 +52,7 @@ class UniversalSegmenter:
         from encoders.device import device
         from encoders.published.checkpoints import load
 
-        model, _ = load(self._path)
+        model, _ = load(self.path)
         if hasattr(model.backbone, "fuse"):
             model.backbone.fuse()
         return model.to(device()).to(memory_format=torch.channels_last_3d)
@@ -50,7 +63,7 @@ class UniversalSegmenter:
         from encoders.published.checkpoints import saved_order
         from encoders.published.classes import class_order
 
-        wanted = self._wanted or saved_order(self._path)
+        wanted = self._wanted or saved_order(self.path)
         return class_order(self.model.layout.classes, wanted)
 
     def supported(self) -> frozenset[str]:
@@ -67,28 +80,44 @@ class UniversalSegmenter:
 
         Raises BodyMapsError for a structure outside `supported()`.
         """
-        from encoders.postprocess import confidence_of
-        from encoders.published.inference import logits_of, prepare, to_study
-        from encoders.published.postprocess import cleaned, needs
-
         unknown = [s for s in structures if s not in self.supported()]
         if unknown:
             raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
         if not structures:
             return {}
+        return self.masks(structures, *self.logits(volume, structures, progress))
+
+    def logits(
+        self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
+    ) -> tuple[Prepared, dict[str, Tensor]]:
+        """The CT as the model reads it, and logits (X, Y, Z) on it: of these structures and of those that their
+        post-processing reads.
+        """
+        from encoders.published.inference import logits_of, prepare
+        from encoders.published.postprocess import needs
+
         prepared = prepare(volume)
         wanted = [s for s in needs(structures) if s in self.supported()]
         rows = [self.structures.index(s) for s in wanted]
         half = has_bfloat16() if self._half is None else self._half
-        logits = logits_of(
-            self.model, prepared.image, rows, overlap=self._overlap, half=half, progress=progress
+        found = logits_of(
+            self.model, prepared.image, rows, self.window, self._overlap, half=half, progress=progress
         )
-        masks = {s: (logits[n] > 0).numpy() for n, s in enumerate(wanted)}
-        kept = cleaned(masks, middle=(prepared.image.shape[0] - 1) / 2)
+        return prepared, dict(zip(wanted, found, strict=True))
+
+    def masks(
+        self, structures: Sequence[str], prepared: Prepared, logits: dict[str, Tensor]
+    ) -> dict[str, Mask]:
+        """Post-processed masks on the study's own grid."""
+        from encoders.postprocess import confidence_of
+        from encoders.published.inference import to_study
+        from encoders.published.postprocess import cleaned
+
+        positive = {s: (values > 0).numpy() for s, values in logits.items()}
+        kept = cleaned(positive, middle=(prepared.image.shape[0] - 1) / 2)
         found: dict[str, Mask] = {}
         for structure in structures:
-            probability = logits[wanted.index(structure)].sigmoid().numpy()
-            keep = kept[structure]
+            probability, keep = logits[structure].sigmoid().numpy(), kept[structure]
             sure = confidence_of(probability, keep) if keep.any() else 1.0 - float(probability.max())
             found[structure] = to_study(structure, keep, prepared, min(max(sure, 0.0), 1.0))
         return found

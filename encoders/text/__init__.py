@@ -17,3 +17,30 @@ class TextEncoder(Protocol):
     def encode(self, phrases: Sequence[str]) -> Tensor:
         """(N, dim) float32, unit length, on the CPU."""
         ...
+
+
+def load_text_encoder(spec: str) -> TextEncoder:
+    """A text encoder by name.
+
+    spec: "embedded"; "openclip[:NAME]" (default: the published ViT-B/32); "biomedclip"; "transformers:NAME". NAME is
+    a model's name or a local folder. Raises BodyMapsError for any other.
+    """
+    from encoders.errors import BodyMapsError
+
+    kind, _, name = spec.partition(":")
+    if kind == "embedded" and not name:
+        from encoders.segmenters.embedded import TEXT
+        from encoders.text.embedded import EmbeddedTextEncoder
+
+        return EmbeddedTextEncoder.load(TEXT)
+    if kind == "openclip" or spec == "biomedclip":
+        from encoders.text.openclip import BIOMEDCLIP, REFERENCE, OpenClipTextEncoder
+
+        return OpenClipTextEncoder(BIOMEDCLIP if spec == "biomedclip" else name or REFERENCE)
+    if kind == "transformers" and name:
+        from encoders.text.transformers import TransformersTextEncoder
+
+        return TransformersTextEncoder(name)
+    raise BodyMapsError(
+        f"unknown text encoder '{spec}'; known: embedded, openclip[:NAME], biomedclip, transformers:NAME"
+    )

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from encoders.files import replacing
+from encoders.text.cache import digest
 
 
 def words(phrase: str) -> list[str]:
@@ -78,6 +79,15 @@ class EmbeddedTextEncoder(nn.Module):
     def encode(self, phrases: Sequence[str]) -> Tensor:
         """(N, dim) unit-length embeddings."""
         return self(list(phrases))
+
+    def embed(self, phrases: Sequence[str]) -> Tensor:
+        """As `encode`: this encoder's embeddings have unit length."""
+        return self.encode(phrases)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the weights."""
+        return digest("embedded", self.state_dict())
 
     def save(self, path: Path) -> None:
         meta = {"dim": self.dim, "buckets": self.buckets, "width": self.width}

@@ -7,12 +7,18 @@ must go through one at a time.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def full_precision(x: Tensor) -> torch.autocast:
+    """Switches autocast off on this tensor's device."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 class BatchStatisticsNorm(nn.BatchNorm3d):
@@ -57,13 +63,15 @@ class UpBlock(nn.Module):
         self.ops = nn.Sequential(ConvUnit(inside + skip, skip), ConvUnit(skip, skip))
         self._fused: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, exact: bool = False) -> Tensor:
+        """exact: the skip is read in its own precision, autocast or not."""
         if self._fused is None or torch.is_grad_enabled():
             return self.ops(torch.cat([self.up_conv(x), skip], 1))
         first: ConvUnit = self.ops[0]  # type: ignore[assignment]
         upward, across, cases = self._fused
-        joint = F.conv_transpose3d(x, upward, stride=2, padding=1)
-        joint += F.conv3d(skip, across, cases[0, :, 1, 1, 1], padding=1)
+        with full_precision(x) if exact else nullcontext():
+            joint = F.conv3d(skip, across, cases[0, :, 1, 1, 1], padding=1)
+        joint += F.conv_transpose3d(x, upward, stride=2, padding=1)
         _add_rim(joint, cases - cases[:, :, 1:2, 1:2, 1:2])
         return self.ops[1](first.activate(joint))
 
@@ -126,10 +134,10 @@ class UNet3D(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels, D, H, W) -> bottleneck (B, 8 width, D/8, H/8, W/8), full map (B, width, D, H, W)."""
         # the first blocks see differences of a few Hounsfield units, which half precision would round away
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             skip64 = self.down_tr64(x.float())
             skip128 = self.down_tr128(F.max_pool3d(skip64, 2))
         skip256 = self.down_tr256(F.max_pool3d(skip128, 2))
         bottleneck = self.down_tr512(F.max_pool3d(skip256, 2))
         h = self.up_tr128(self.up_tr256(bottleneck, skip256), skip128)
-        return bottleneck, self.up_tr64(h, skip64)
+        return bottleneck, self.up_tr64(h, skip64, exact=True)

@@ -1,66 +1,215 @@
-"""Checkpoints in the published layouts load strictly, and classes asked for are those of the whole."""
+"""Every documented layout loads strictly; everything else is refused in one clear sentence."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 
 from encoders.errors import BodyMapsError
-from encoders.published.checkpoints import fill, load, read_keys, save
-from encoders.published.classes import class_order
+from encoders.published import checkpoints
 from encoders.published.model import Layout, PublishedModel
+from encoders.vision import build_backbone
+
+ENTRIES = {"unet": (117, 19.416417), "swin_unetr": (170, 62.595315), "unetpp": (153, 7.256161)}
 
 
-def model(backbone="unet", classes=32):
-    torch.manual_seed(0)
-    return PublishedModel(Layout(backbone, classes)).eval().requires_grad_(False)
+@pytest.mark.parametrize("name", ENTRIES)
+def test_entries_and_parameters_are_the_published_ones(name):
+    model = PublishedModel(Layout(name, 32))
+    entries, millions = ENTRIES[name]
+    assert len(model.state_dict()) == entries
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions)
 
 
-@pytest.mark.parametrize(("backbone", "entries"), [("unet", 117), ("swin_unetr", 170)])
-def test_every_entry_of_the_published_layout_is_read(backbone, entries, tmp_path):
-    written = model(backbone)
-    assert len(written.state_dict()) == entries
-    save(written, tmp_path / "m.pth")
-    read, report = load(tmp_path / "m.pth")
+SHAPES = {
+    "unet": {
+        "backbone.down_tr64.ops.0.conv1.weight": (32, 1, 3, 3, 3),
+        "backbone.down_tr512.ops.1.bn1.running_var": (512,),
+        "backbone.up_tr256.up_conv.weight": (512, 512, 2, 2, 2),
+        "backbone.up_tr256.ops.0.conv1.weight": (256, 768, 3, 3, 3),
+        "backbone.up_tr64.ops.0.conv1.weight": (64, 192, 3, 3, 3),
+        "backbone.up_tr64.ops.1.bn1.num_batches_tracked": (),
+        "precls_conv.2.weight": (8, 64, 1, 1, 1),
+        "GAP.3.weight": (256, 512, 1, 1, 1),
+        "controller.weight": (153, 512, 1, 1, 1),
+        "organ_embedding": (32, 512),
+        "text_to_vision.weight": (256, 512),
+    },
+    "swin_unetr": {
+        "backbone.swinViT.patch_embed.proj.weight": (48, 1, 2, 2, 2),
+        "backbone.swinViT.layers1.0.blocks.0.attn.relative_position_bias_table": (2197, 3),
+        "backbone.swinViT.layers4.0.blocks.1.attn.relative_position_index": (343, 343),
+        "backbone.swinViT.layers4.0.downsample.reduction.weight": (768, 3072),
+        "backbone.encoder1.layer.conv3.conv.weight": (48, 1, 1, 1, 1),
+        "backbone.encoder10.layer.conv2.conv.weight": (768, 768, 3, 3, 3),
+        "backbone.decoder5.transp_conv.conv.weight": (768, 384, 2, 2, 2),
+        "backbone.decoder1.conv_block.conv1.conv.weight": (48, 96, 3, 3, 3),
+        "GAP.0.weight": (768,),
+        "GAP.3.weight": (256, 768, 1, 1, 1),
+    },
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_names_and_shapes_are_the_published_ones(name):
+    state = PublishedModel(Layout(name, 32)).state_dict()
+    for key, shape in SHAPES[name].items():
+        assert tuple(state[key].shape) == shape
+
+
+@pytest.mark.parametrize("name", ["unet", "swin_unetr", "unetpp"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_both_key_generations_load(make_model, write, name, flat):
+    model = make_model(name)
+    extra = {"epoch": 3, "optimizer": {"state": {0: {"step": 1}}}, "scheduler": {"best": np.float64(0.5)}}
+    path = write(model.state_dict(), flat=flat, **extra)
+    again, report = checkpoints.load(path)
     assert report.complete
-    assert report.loaded == entries
-    assert all(torch.equal(v, read.state_dict()[k]) for k, v in written.state_dict().items())
+    assert (report.backbone, report.generation) == (name, "flat" if flat else "backbone")
+    assert report.loaded == report.entries == len(model.state_dict())
+    for key, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[key], value)
 
 
-def test_classes_asked_for_have_the_logits_of_all():
-    net = model()
+@pytest.mark.parametrize("wrapper", ["net", "state_dict", "model", None])
+@pytest.mark.parametrize("prefix", ["module.", ""])
+def test_wrappers_and_prefixes(make_model, write, wrapper, prefix):
+    _, report = checkpoints.load(write(make_model().state_dict(), prefix=prefix, wrapper=wrapper))
+    assert report.complete
+
+
+@pytest.mark.parametrize("classes", [9, 25, 31, 32, 38])
+def test_any_number_of_classes(make_model, write, classes):
+    model, _ = checkpoints.load(write(make_model(classes=classes).state_dict()))
+    assert model.layout.classes == classes
+    assert model(torch.rand(1, 1, 16, 16, 16)).shape[1] == classes
+
+
+def test_learned_class_vectors_load(make_model, write):
+    model = make_model(text_dim=None)
+    again, report = checkpoints.load(write(model.state_dict()))
+    assert report.complete
+    assert again.layout.text_dim is None
     image = torch.rand(1, 1, 16, 16, 16)
-    assert torch.allclose(net(image)[:, [7, 2]], net(image, [7, 2]), atol=1e-4)
+    torch.testing.assert_close(again(image), model(image))
 
 
-def test_the_joined_convolutions_change_no_logit():
-    net = model(classes=3)
-    image = torch.rand(1, 1, 32, 16, 24)
-    with torch.no_grad():
-        plain = net(image)
-        net.backbone.fuse()
-        assert torch.allclose(net(image), plain, atol=1e-3)
+def test_output_layers_are_dropped_and_named(make_model, write):
+    state = make_model("unet").state_dict() | {
+        "backbone.out_tr.final_conv.weight": torch.zeros(1, 16, 1, 1, 1)
+    }
+    _, report = checkpoints.load(write(state))
+    assert report.dropped == ("module.backbone.out_tr.final_conv.weight",)
+    assert "1 dropped" in str(report)
 
 
-def test_a_missing_key_is_named(tmp_path):
-    net = model(classes=3)
-    state = net.state_dict()
-    gone = next(k for k in state if k.startswith("backbone.") and k.endswith("weight") and "up_tr" in k)
-    torch.save({"net": {f"module.{k}": v for k, v in state.items() if k != gone}}, tmp_path / "m.pth")
-    with pytest.raises(BodyMapsError, match="missing"):
-        load(tmp_path / "m.pth")
-    assert fill(model(classes=3), read_keys(tmp_path / "m.pth"), "unet").missing == (gone,)
+def test_missing_unexpected_and_misshapen_keys_are_data(make_model, write):
+    state = make_model().state_dict()
+    del state["controller.bias"]
+    state["stranger"] = torch.zeros(2)
+    state["GAP.0.bias"] = torch.zeros(3)
+    path = write(state)
+    _, report = checkpoints.load(path, strict=False)
+    assert report.missing == ("controller.bias",)
+    assert report.unexpected == ("stranger",)
+    assert report.mismatched == (("GAP.0.bias", (3,), (128,)),)
+    assert report.to_dict()["missing"] == ("controller.bias",)
+    with pytest.raises(BodyMapsError, match=r"1 missing \(controller.bias\).*1 unexpected \(stranger\)"):
+        checkpoints.load(path)
 
 
-def test_a_pickle_with_code_is_refused(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (print, ("run",))
+def test_a_supplied_txt_encoding_fills_in(make_model, write, tmp_path):
+    model = make_model()
+    state = model.state_dict()
+    encoding = tmp_path / "txt_encoding.pth"
+    torch.save(state.pop("organ_embedding").half(), encoding)
+    path = write(state)
+    with pytest.raises(BodyMapsError, match="no class embedding"):
+        checkpoints.load(path)
+    again, _ = checkpoints.load(path, encoding)
+    torch.testing.assert_close(again.organ_embedding, model.organ_embedding, atol=2e-3, rtol=1e-3)
 
-    torch.save({"net": Trap()}, tmp_path / "m.pth")
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("this must not run",))
+
+
+def test_code_in_a_pickle_never_runs(tmp_path, capsys):
+    path = tmp_path / "evil.pth"
+    torch.save({"net": Evil()}, path)
     with pytest.raises(BodyMapsError, match="could run code"):
-        load(tmp_path / "m.pth")
+        checkpoints.load(path)
+    assert "must not run" not in capsys.readouterr().out
 
 
-def test_the_32_classes_have_their_names():
-    order = class_order(32, None)
-    assert order[:4] == ("spleen", "kidney_right", "kidney_left", "gallbladder")
-    assert len(set(order)) == 32
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint at all"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_damaged_files_are_refused(tmp_path, content, suffix):
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(BodyMapsError):
+        checkpoints.load(path)
+    with pytest.raises(BodyMapsError, match="no checkpoint at"):
+        checkpoints.load(tmp_path / "nowhere.pth")
+
+
+def test_another_network_is_refused(tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save({"state_dict": {"layer1.weight": torch.zeros(3)}}, path)
+    with pytest.raises(BodyMapsError, match="no known network"):
+        checkpoints.load(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_saving_and_loading(make_model, tmp_path, suffix):
+    path = tmp_path / f"m{suffix}"
+    model = make_model()
+    checkpoints.save(model, path, "universal_32")
+    again, report = checkpoints.load(path)
+    assert report.complete
+    assert checkpoints.saved_order(path) == ("universal_32" if suffix == ".safetensors" else None)
+    for key, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[key], value)
+
+
+def test_models_genesis_weights_initialise_a_unet(write):
+    source = build_backbone("unet", width=16)
+    state = source.state_dict() | {"out_tr.final_conv.weight": torch.zeros(1, 16, 1, 1, 1)}
+    target = build_backbone("unet", width=16)
+    report = checkpoints.initialise(target, write(state, wrapper="state_dict", epoch=1))
+    assert report.complete
+    assert report.dropped == ("module.out_tr.final_conv.weight",)
+    for key, value in source.state_dict().items():
+        assert torch.equal(target.state_dict()[key], value)
+
+
+@pytest.mark.parametrize("name", ["unet", "swin_unetr"])
+def test_a_universal_checkpoint_initialises_its_backbone(make_model, write, name):
+    model = make_model(name)
+    target = build_backbone(name, **model.layout.backbone_args)
+    report = checkpoints.initialise(target, write(model.state_dict(), flat=True))
+    assert report.complete
+    assert "organ_embedding" in report.dropped
+    image = torch.rand(1, 1, 32, 32, 32) if name == "unet" else torch.rand(1, 1, 64, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(target.eval()(image)[0], model.backbone(image)[0])
+
+
+def test_a_backbone_of_another_network_is_not_initialised(make_model, write):
+    with pytest.raises(BodyMapsError, match="does not fit this backbone"):
+        checkpoints.initialise(build_backbone("unetpp"), write(make_model("unet").state_dict()))
+
+
+def test_convert_writes_safetensors(make_model, write, tmp_path):
+    source, target = write(make_model().state_dict()), tmp_path / "m.safetensors"
+    run = [sys.executable, "-m", "assistant.cli", "convert", str(source), str(target)]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "117 of 117" in done.stdout
+    assert checkpoints.saved_order(target) == "universal_32"
+    bad = subprocess.run([*run[:-1], str(tmp_path / "m.txt")], capture_output=True, text=True)
+    assert bad.returncode == 2
+    assert "safetensors" in bad.stderr

@@ -1,0 +1,66 @@
+"""A new class for a published model, by its text; and fine-tuning of that class alone.
+
+Classes do not see each other, so a row more in the class embedding leaves every other class as it was. Fine-tuning
+learns only that row, from which the shared controller writes the new class's head: the extended checkpoint keeps the
+published layout, and old classes keep their logits to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from encoders.errors import BodyMapsError
+from encoders.learning.losses import partial_loss
+from encoders.published.model import PublishedModel
+
+
+def with_class(model: PublishedModel, embedding: Tensor) -> PublishedModel:
+    """A model with one class more, the last, conditioned on this text embedding (text_dim,).
+
+    The embedding must come from the encoder that wrote the others. Raises BodyMapsError when its length differs.
+    """
+    table = model.embeddings()
+    if embedding.shape != table.shape[1:]:
+        raise BodyMapsError(
+            f"the model reads embeddings of {table.shape[1]} numbers, not {tuple(embedding.shape)}"
+        )
+    grown = PublishedModel(replace(model.layout, classes=model.layout.classes + 1))
+    key = "organ_embedding" if model.layout.text_dim else "organ_embedding.weight"
+    state = model.state_dict()
+    state[key] = torch.cat([table, embedding[None].to(table)])
+    grown.load_state_dict(state)
+    return grown.eval().requires_grad_(False).to(table.device)
+
+
+def fine_tune_class(
+    model: PublishedModel,
+    row: int,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    rate: float = 0.05,
+) -> list[float]:
+    """Learns one class's embedding, in place; nothing else of the model changes.
+
+    batches: (image (1, 1, D, H, W) in 0..1, target bool (D, H, W)), one step each.
+    Returns the loss of each step (binary cross-entropy and soft Dice).
+    """
+    table = model.embeddings()
+    learned = table[row].detach().clone().requires_grad_()
+    optimiser = torch.optim.AdamW([learned], lr=rate, weight_decay=0.0)
+    losses = []
+    for image, target in batches:
+        with torch.no_grad():  # the backbone is frozen: its features are constants of the step
+            features = model.encode(image.to(table.device))
+        logits = model.decode(features, learned[None])[0].flatten(1)
+        truth = target.to(table.device).reshape(1, -1).float()
+        loss, _ = partial_loss(logits, truth, torch.ones_like(truth), balance=0.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    with torch.no_grad():
+        table[row] = learned
+    return losses
