@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from encoders.decoder import Features
-from encoders.device import device, mixed_precision
+from encoders.device import compute_type, device, mixed_precision
 from encoders.geometry import Box, Geometry
 from encoders.segmenters.base import Progress
 from encoders.universal import UniversalModel, body_position
@@ -130,7 +130,7 @@ def decode(model: UniversalModel, study: StudyFeatures, text: Tensor) -> Tensor:
     for kept in study.windows:
         place = tuple(slice(s, s + w) for s, w in zip(kept.start, window, strict=True))
         with mixed_precision():
-            features = Features(kept.voxels[None], kept.image[None])
+            features = Features(kept.voxels[None].to(compute_type()), kept.image[None])
             logits = model.decoder.decode(features, text)[0].float()
         total[(slice(None), *place)] += logits * weight
         norm[place] += weight

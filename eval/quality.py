@@ -83,7 +83,7 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
     weights: a file of `bodymaps train`. recipe, data: as in training. demo: a case folder with ct.nii.gz and STL.
     """
     from assistant.study import open_study
-    from encoders.learning.train import read_recipe
+    from encoders.learning.recipe import read_recipe
 
     segmenter = EmbeddedSegmenter(weights)
     trained = sorted(segmenter.supported())

@@ -17,8 +17,9 @@ from torch import nn
 from encoders.checkpoints import save_model
 from encoders.device import mixed_precision
 from encoders.errors import BodyMapsError
+from encoders.learning.recipe import read_recipe
 from encoders.learning.sampling import draw
-from encoders.learning.train import Trainer, learning_rate, read_recipe
+from encoders.learning.train import Trainer, learning_rate
 
 LOW, HIGH = -1000.0, 1000.0
 SHUFFLE, NONLINEAR, PAINT, INPAINT = 0.5, 0.9, 0.9, 0.2

@@ -118,8 +118,11 @@ def _blobs(hu: Tensor, inside: Tensor, rng: np.random.Generator) -> Tensor:
     return hu
 
 
-def paint(window: Window, names: tuple[str, ...], rng: np.random.Generator) -> Tensor:
-    """(X, Y, Z) Hounsfield units for a window's labels (`names[value]`)."""
+def paint(window: Window, names: tuple[str, ...], rng: np.random.Generator, blobs: bool = True) -> Tensor:
+    """(X, Y, Z) Hounsfield units for a window's labels (`names[value]`).
+
+    blobs: unlabelled round lesions inside organs; off where lesions are planted with labels.
+    """
     size = tuple(window.labels.shape)
     phases = _palette()["phases"]
     phase = rng.choice(list(phases), p=list(phases.values()))
@@ -157,7 +160,7 @@ def paint(window: Window, names: tuple[str, ...], rng: np.random.Generator) -> T
     if rng.random() < 0.4:  # sediment or excreted contrast lies at the back
         backward = torch.linspace(1, -1, size[1])[None, :, None]
         hu = torch.where(of("layered") & (backward > rng.uniform(-0.3, 0.6)), hu + rng.uniform(20, 250), hu)
-    if rng.random() < 0.5:
+    if blobs and rng.random() < 0.5:
         hu = _blobs(hu, of("plain") | kidneys, rng)
     return hu
 

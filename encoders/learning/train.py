@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import nn
 
 from encoders.checkpoints import load_model, save_model
 from encoders.device import device, mixed_precision
-from encoders.errors import BodyMapsError
 from encoders.files import replacing
 from encoders.learning.cases import load_cases, load_transplants
+from encoders.learning.lesion_shapes import Shape, load_shapes
+from encoders.learning.lesion_targets import supervise
 from encoders.learning.losses import TargetTable, partial_loss
+from encoders.learning.recipe import read_recipe
 from encoders.learning.sampling import Fields, draw, fields
 from encoders.learning.synthesis import acquire, paint, recolour
+from encoders.learning.tumours import add_tumours
 from encoders.packages import cache_dir
 from encoders.universal import ModelConfig, UniversalModel
 from prompts.ontology import ontology
@@ -29,29 +31,6 @@ from prompts.ontology import ontology
 def learning_rate(step: int, total: int, warmup: int, cooldown: int) -> float:
     """Relative rate: linear warm-up, constant, linear cool-down to zero over the last `cooldown` steps."""
     return min(1.0, (step + 1) / warmup, max(total - step, 0) / max(cooldown, 1))
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """A recipe file; names without a folder are looked up among the project's recipes.
-
-    A recipe that `extends` another replaces its entries, mappings entry by entry.
-    """
-    from importlib.resources import files
-
-    found = path if path.exists() else Path(str(files("encoders.learning").joinpath("recipes", path.name)))
-    if not found.exists():
-        raise BodyMapsError(f"no recipe {path}: give a YAML file or the name of one of the project's recipes")
-    recipe = yaml.safe_load(found.read_text())
-    base = recipe.pop("extends", None)
-    return _merged(read_recipe(found.parent / base), recipe) if base else recipe
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
-    return result
 
 
 def adopt(model: UniversalModel, other: UniversalModel) -> None:
@@ -110,8 +89,15 @@ class Trainer:
             return known.leaves(name) if name in known else (name,)
 
         self.tables = {c.case.name: TargetTable(c.case, config.structures, leaves) for c in self.cases}
+        self.shapes = self._lesion_shapes(data)
+        self.unknown = recipe.get("unknown", {})  # lesions that a case may have without a label
         if self._state.exists():
             self._resume()
+
+    def _lesion_shapes(self, data: Path) -> tuple[Shape, ...] | None:
+        """Shapes of the lesions to plant; None when the recipe plants none."""
+        tumours = self.recipe.get("tumours")
+        return None if tumours is None else load_shapes(data / tumours["shapes"])
 
     def _extra(self) -> nn.Linear:
         """A plain linear head per class, dropped after training.
@@ -187,14 +173,23 @@ class Trainer:
         window = draw(source, self.model.config.window, self.rng)
         names = source.case.names
         if synthetic or window.hu is None:
-            hu = acquire(paint(window, names, self.rng), self.rng)
+            hu, strength = paint(window, names, self.rng, blobs=self.shapes is None), 1.0
         else:
-            hu = acquire(recolour(window.hu, window, names, self.rng), self.rng, 0.5)
+            hu, strength = recolour(window.hu, window, names, self.rng), 0.5
+        lesions = None
+        if self.shapes is not None:
+            config = self.model.config
+            hu, lesions = add_tumours(hu, window.labels, names, config.spacing_mm, self.rng, self.shapes)
+        hu = acquire(hu, self.rng, strength)
         lattice = torch.from_numpy(self.rng.integers(0, 2, 3))
         i, j, k = (int(v) for v in lattice)
         target, known = self.tables[source.case.name](
             window.labels[i::2, j::2, k::2].reshape(-1), window.trusted[i::2, j::2, k::2].reshape(-1)
         )
+        if lesions is not None:
+            unknown = self.unknown.get(source.case.name, ())
+            points = lesions[i::2, j::2, k::2].reshape(-1)
+            target, known = supervise(target, known, points, self.model.config.structures, unknown)
         classes = self._classes(target, known)
         truth = torch.stack([target[classes], known[classes]]).float()
         return (

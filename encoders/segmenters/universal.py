@@ -93,13 +93,16 @@ class UniversalSegmenter:
         """The CT as the model reads it, and logits (X, Y, Z) on it: of these structures and of those that their
         post-processing reads.
         """
+        import torch
+
+        from encoders.device import compute_type
         from encoders.published.inference import logits_of, prepare
         from encoders.published.postprocess import needs
 
         prepared = prepare(volume)
         wanted = [s for s in needs(structures) if s in self.supported()]
         rows = [self.structures.index(s) for s in wanted]
-        half = has_bfloat16() if self._half is None else self._half
+        half = compute_type() is torch.bfloat16 if self._half is None else self._half
         found = logits_of(
             self.model, prepared.image, rows, self.window, self._overlap, half=half, progress=progress
         )
@@ -121,14 +124,3 @@ class UniversalSegmenter:
             sure = confidence_of(probability, keep) if keep.any() else 1.0 - float(probability.max())
             found[structure] = to_study(structure, keep, prepared, min(max(sure, 0.0), 1.0))
         return found
-
-
-def has_bfloat16() -> bool:
-    """Whether this device multiplies bfloat16 faster than float32."""
-    import torch
-
-    from encoders.device import device
-
-    if device().type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
