@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -14,7 +15,7 @@ import yaml
 from scipy.special import expit
 
 from encoders.geometry import Box
-from prompts.ontology import Structure
+from prompts.ontology import Structure, ontology
 
 
 @cache
@@ -47,11 +48,41 @@ def confidence_of(probability: np.ndarray, keep: np.ndarray) -> float:
     return float(2 * probability[keep].sum() / (near.sum() + keep.sum()))
 
 
-def judge(logits: np.ndarray, structure: Structure, voxel_ml: float, middle: float, width: float) -> Verdict:
+def host_organs(structure: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The fewest known structures that cover what is known of the organs that a lesion lies in; () for an organ."""
+    words = ontology()
+    organ = {leaf for name in words[structure].within for leaf in words.leaves(name)}
+    if words[structure].kind != "lesion":
+        return ()
+    chosen: list[str] = []
+    for name in sorted(known, key=lambda n: -len(words.leaves(n))):
+        own = set(words.leaves(name))
+        if own <= organ and not own <= {leaf for c in chosen for leaf in words.leaves(c)}:
+            chosen.append(name)
+    return tuple(chosen)
+
+
+def _within(host: np.ndarray, millimetres: float, voxel_ml: float) -> np.ndarray:
+    """The voxels of an isotropic grid at most this far from a mask."""
+    import edt
+
+    if not host.any():
+        return host
+    return edt.edt(~host, anisotropy=((1000 * voxel_ml) ** (1 / 3),) * 3, black_border=False) <= millimetres
+
+
+def judge(
+    logits: np.ndarray,
+    structure: Structure,
+    voxel_ml: float,
+    middle: float,
+    width: float,
+    host: np.ndarray | None = None,
+) -> Verdict:
     """Keeps the plausible components of a structure.
 
-    logits: (X, Y, Z) float, RAS+ order. voxel_ml: volume of a voxel. middle, width: the body's middle and width
-    along x, in voxels.
+    logits: (X, Y, Z) float, RAS+ order, isotropic. voxel_ml: volume of a voxel. middle, width: the body's middle and
+    width along x, in voxels. host: bool mask of the organs that a lesion lies in, None when they are not known.
     """
     probability = expit(logits.astype(np.float32))
     registry = _registry()
@@ -68,6 +99,8 @@ def judge(logits: np.ndarray, structure: Structure, voxel_ml: float, middle: flo
             volumes[offsets > limit] = 0
         elif structure.side == "right":
             volumes[offsets < -limit] = 0
+        if host is not None and "host_mm" in rule:
+            volumes[~np.isin(np.arange(count + 1), parts[_within(host, rule["host_mm"], voxel_ml)])] = 0
         largest = volumes.max()
         order = [
             int(p) for p in np.argsort(-volumes) if volumes[p] > max(rule["min_ml"], rule["share"] * largest)

@@ -53,7 +53,7 @@ class Planted:
     hu: float
 
 
-class _Organs:
+class Organs:
     """What planting needs to know about a window, each computed once."""
 
     def __init__(self, hu: Tensor, labels: Tensor, names: Sequence[str], spacing: float) -> None:
@@ -112,7 +112,7 @@ def _smoothed(crop: Tensor) -> Tensor:
 
 
 def _fit(
-    organs: _Organs,
+    organs: Organs,
     entry: dict[str, Any],
     value: int,
     filled: Tensor,
@@ -230,7 +230,7 @@ def _voxels(filled: Tensor) -> Tensor:
 
 def plant(
     hu: Tensor,
-    organs: _Organs,
+    organs: Organs,
     entry: dict[str, Any],
     value: int,
     diameter: float,
@@ -273,7 +273,7 @@ def draw_diameter(rng: np.random.Generator) -> float:
 
 
 def _decoy(
-    hu: Tensor, organs: _Organs, taken: Tensor, rng: np.random.Generator, shapes: tuple[Shape, ...]
+    hu: Tensor, organs: Organs, taken: Tensor, rng: np.random.Generator, shapes: tuple[Shape, ...]
 ) -> None:
     """An edit that is no lesion: a retouched piece of organ of its own grey, or a lesion outside every host organ.
 
@@ -320,7 +320,7 @@ def add_tumours(
     """
     hu = hu.clone()
     lesions = torch.zeros_like(labels)
-    organs = _Organs(hu, labels, names, spacing_mm)
+    organs = Organs(hu, labels, names, spacing_mm)
     chances = settings()["counts"]
     if organs.entries:
         kinds = [id(entry) for entry, _ in organs.entries]  # a lung has five lobes but one organ's share

@@ -128,8 +128,10 @@ class EmbeddedSegmenter:
         self, volume: Volume, structures: Sequence[str], text: Tensor, progress: Progress | None
     ) -> dict[str, Mask]:
         """One mask per row of `text`, judged and named as the structure of the same index."""
+        import torch
+
         from encoders.inference import decode_in_parts, to_study_grid
-        from encoders.postprocess import judge
+        from encoders.postprocess import host_organs, judge
         from prompts.ontology import ontology
 
         def scaled(low: float, high: float) -> Progress | None:
@@ -141,14 +143,33 @@ class EmbeddedSegmenter:
         voxel_ml = study.grid.voxel_ml
         middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
         report = scaled(0.8, 1.0)
+        hosts = {s: host_organs(s, self._trained) for s in structures}
+        extra = [h for h in dict.fromkeys(h for own in hosts.values() for h in own) if h not in structures]
+        names = [*extra, *structures]
+        # organs first: where a lesion may lie is judged by their masks
+        order = sorted(range(len(names)), key=lambda n: bool(hosts.get(names[n])))
+        names = [names[n] for n in order]
+        if extra:
+            text = torch.cat([self.model.embeddings(extra), text])
         masks: dict[str, Mask] = {}
-        for index, logits in decode_in_parts(self.model, study, text):
-            structure = structures[index]
-            verdict = judge(logits.cpu().numpy(), ontology()[structure], voxel_ml, middle, width)
-            masks[structure] = self._to_study(structure, logits, verdict, study, volume, to_study_grid)
+        kept: dict[str, np.ndarray] = {}
+        for index, logits in decode_in_parts(self.model, study, text[order]):
+            structure = names[index]
+            inside = [kept[h] for h in hosts.get(structure, ())]
+            verdict = judge(
+                logits.cpu().numpy(),
+                ontology()[structure],
+                voxel_ml,
+                middle,
+                width,
+                np.logical_or.reduce(inside) if inside else None,
+            )
+            kept[structure] = verdict.keep
+            if structure in structures:
+                masks[structure] = self._to_study(structure, logits, verdict, study, volume, to_study_grid)
             if report:
-                report((index + 1) / len(structures), f"drawing {ontology()[structure].name}")
-        return masks
+                report((index + 1) / len(names), f"drawing {ontology()[structure].name}")
+        return {structure: masks[structure] for structure in structures}
 
     @staticmethod
     def _to_study(structure, logits, verdict, study, volume: Volume, to_study_grid) -> Mask:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from encoders.postprocess import confidence_of, judge
+from encoders.postprocess import confidence_of, host_organs, judge
 from prompts.ontology import ontology
 
 
@@ -59,3 +59,22 @@ def test_confidence_is_the_expected_dice():
     assert confidence_of(probability, probability > 0.5) == 1.0
     probability[2] = 0.4
     assert confidence_of(probability, probability > 0.5) == pytest.approx(2 * 32 / (32 + 6.4 + 32))
+
+
+def test_lesions_count_in_and_beside_their_organ_only():
+    spots = [(12, 20, 25), (27, 20, 25), (50, 20, 25)]  # in the organ, 3 mm beside it, far away; 3 mm voxels
+    logits = np.max([ball(SHAPE, spot, 2.5) for spot in spots], axis=0)
+    organ = ball(SHAPE, (15, 20, 25), 9) > 0
+    tumour = ontology()["liver_tumor"]
+    found = judge(logits, tumour, 0.027, 29.5, 60, organ)
+    assert [bool(found.keep[spot]) for spot in spots] == [True, True, False]
+    assert judge(logits, tumour, 0.027, 29.5, 60).keep[spots[2]]
+    assert not judge(logits, tumour, 0.027, 29.5, 60, np.zeros_like(organ)).present
+
+
+def test_hosts_are_the_fewest_that_cover_the_organ():
+    known = ["liver", "lungs", "lung_left", "lung_right", "kidney_left"]
+    assert host_organs("lung_tumor", known) == ("lungs",)
+    assert host_organs("kidney_cyst", known) == ("kidney_left",)
+    assert host_organs("pancreas_tumor", known) == ()
+    assert host_organs("liver", known) == ()

@@ -7,7 +7,7 @@ import torch
 from encoders.errors import BodyMapsError
 from encoders.learning import tumours
 from encoders.learning.lesion_shapes import load_shapes, occupancy, shape_of
-from encoders.learning.tumours import LESIONS, _Organs, add_tumours, plant, settings
+from encoders.learning.tumours import LESIONS, Organs, add_tumours, plant, settings
 
 NAMES = ("unlabelled", "body_rest", "liver", "spleen")
 SPACING = 3.0
@@ -44,7 +44,7 @@ def _planted(scan, kind, diameter, shapes=(), seed=0):
     new = hu.clone()
     rng = np.random.default_rng(seed)
     taken = torch.zeros_like(labels, dtype=torch.bool)
-    made = plant(new, _Organs(hu, labels, NAMES, SPACING), _only(kind), 2, diameter, taken, rng, shapes)
+    made = plant(new, Organs(hu, labels, NAMES, SPACING), _only(kind), 2, diameter, taken, rng, shapes)
     return new, made
 
 

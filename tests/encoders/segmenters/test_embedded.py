@@ -1,5 +1,6 @@
 """The embedded segmenter with small random weights, and what ships with the project."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
 from encoders.segmenters import embedded, registry
 from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.universal import UniversalModel
 from encoders.volume import Volume
 from prompts.ontology import ontology
 
@@ -63,6 +65,19 @@ def test_another_axis_order_gives_the_same_mask(segmenter, volume, orientation):
         there = segmenter.segment(other, [structure])[structure]
         back = nib.orientations.apply_orientation(here.full().astype(np.uint8), turn).astype(bool)
         assert (back == there.full()).all()
+
+
+def test_a_lesion_lies_in_its_organ(tiny_model, tmp_path, volume):
+    config = dataclasses.replace(tiny_model.config, structures=("liver_tumor", "liver", "spleen"))
+    model = UniversalModel(config)
+    model.decoder.controller.bias.data[-1] = 0.0
+    save_model(model, tmp_path / "lesions.safetensors")
+    segmenter = registry.load(f"weights:{tmp_path / 'lesions.safetensors'}")
+    alone = segmenter.segment(volume, ["liver_tumor"])
+    both = segmenter.segment(volume, ["liver_tumor", "liver"])
+    assert list(both) == ["liver_tumor", "liver"]
+    assert (alone["liver_tumor"].full() == both["liver_tumor"].full()).all()
+    assert not alone["liver_tumor"].full().any() or both["liver"].full().any()
 
 
 def test_an_unsupported_structure_is_refused(segmenter, volume):
