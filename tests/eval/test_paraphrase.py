@@ -40,7 +40,7 @@ def test_phrasings_name_the_structure_and_some_are_misspelt():
 
 
 def test_a_phrase_that_is_misheard_costs_its_share():
-    result = measure(Hears(), None, ["liver", "spleen"])  # type: ignore[arg-type]
+    result = measure(Hears(), None, ["liver", "spleen"])
     liver, spleen = result["rows"]
     heard = np.mean(["liver" in phrase for phrase in phrasings("liver")])
     assert liver["right"] == liver["agreement"] == pytest.approx(heard)
