@@ -70,7 +70,7 @@ def evaluate(segmenter: Segmenter, folder: Path) -> dict[str, Any]:
     from assistant.study import open_study
 
     rows: list[dict[str, Any]] = []
-    cases, unmapped = _cases(folder)
+    cases, unmapped = dataset_cases(folder)
     for name, image, truths_of in tqdm(cases, desc="cases", unit="case"):
         volume = open_study(image).volume
         truths = dict(truths_of(volume.shape))
@@ -96,8 +96,11 @@ def evaluate(segmenter: Segmenter, folder: Path) -> dict[str, Any]:
 Truths = Callable[[tuple[int, int, int]], Iterator[tuple[str, np.ndarray]]]
 
 
-def _cases(folder: Path) -> tuple[list[tuple[str, Path, Truths]], list[str]]:
-    """(name, CT, references on a grid) of each case, and the labels that the ontology does not know."""
+def dataset_cases(folder: Path) -> tuple[list[tuple[str, Path, Truths]], list[str]]:
+    """(name, CT, references on a grid) of each case, and the labels that the ontology does not know.
+
+    Raises BodyMapsError when the folder holds no case.
+    """
     layout = read_layout(folder)
     if layout is None:
         return [(c.name, c / "ct.nii.gz", partial(references, c)) for c in find_cases(folder)], []

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assistant.cli.common import SegmenterSpec, clean_stdout
+from assistant.cli.eval_detection import detection
 from assistant.cli.eval_paraphrase import paraphrase
 from assistant.cli.eval_prompts import prompts
 from assistant.cli.eval_speed import speed
@@ -15,6 +16,7 @@ from encoders.errors import BodyMapsError
 from encoders.files import save_json
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command()(detection)
 app.command()(paraphrase)
 app.command()(prompts)
 app.command()(speed)

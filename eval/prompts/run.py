@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from encoders.errors import BodyMapsError
+from eval.intervals import Share
 from eval.prompts.cases import Case, Suite
-from eval.prompts.intervals import Share
 from eval.prompts.scoring import STAGES, stages
 from eval.tables import markdown
 

@@ -6,8 +6,8 @@ import pytest
 
 from assistant.cli import run as command
 from encoders.errors import BodyMapsError
+from eval.intervals import Share
 from eval.prompts.cases import load_suites, stratified, suite_names
-from eval.prompts.intervals import Share
 from eval.prompts.run import evaluate, planner, table
 
 
