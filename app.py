@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import gradio as gr
     from langchain_core.language_models.chat_models import BaseChatModel
 
+    from assistant.ui.page import Page
     from encoders.segmenters.base import Segmenter
 
 LARGEST_UPLOAD = "2gb"
@@ -37,13 +38,17 @@ def build(
     segmenter, llm: as of `Assistant`. study: what every browser session begins with; None: with nothing open.
     Raises BodyMapsError when the segmenter cannot run here.
     """
+    return _page(segmenter, llm, study).blocks
+
+
+def _page(segmenter: str | Segmenter, llm: str | BaseChatModel | None, study: str | Path | None) -> Page:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from assistant import Assistant
     from assistant.ui.page import Page
 
     assistant = Assistant(llm, segmenter)
     assert assistant.segmenter  # one that cannot run is told now, not when a study is opened
-    return Page(assistant, Path(study) if study is not None else None).blocks
+    return Page(assistant, Path(study) if study is not None else None)
 
 
 def main(
@@ -64,17 +69,17 @@ def main(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder goes then, too
     with tempfile.TemporaryDirectory(prefix="bodymaps-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        blocks = build(segmenter, llm, study)
+        page = _page(segmenter, llm, study)
         from assistant.ui.look import launch_options
 
         try:
-            _, url, _ = blocks.launch(
+            _, url, _ = page.blocks.launch(
                 server_name=host,
                 server_port=port,
                 inbrowser=open_browser,
                 max_file_size=LARGEST_UPLOAD,
                 prevent_thread_lock=True,
-                **launch_options(),
+                **launch_options(page.routes),
             )
         except OSError as error:
             raise BodyMapsError(
@@ -83,7 +88,7 @@ def main(
         # the agent's libraries take seconds to import: meanwhile the reader looks for a file
         threading.Thread(target=import_module, args=("assistant.agent",), daemon=True).start()
         print(f"BodyMaps is at {url} (stop it with Ctrl+C)", file=sys.stderr, flush=True)
-        blocks.block_thread()
+        page.blocks.block_thread()
 
 
 def command(

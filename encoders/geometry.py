@@ -269,6 +269,11 @@ class Geometry:
         affine[:3, 3] = self.to_world(box.start)
         return Geometry(box.shape, affine)
 
+    def every(self, step: int) -> Geometry:
+        """The grid of `array[::step, ::step, ::step]`."""
+        i, j, k = (-(-n // step) for n in self.shape)
+        return Geometry((i, j, k), self.affine @ np.diag([step, step, step, 1.0]))
+
     def resampled(self, spacing: float | Sequence[float]) -> Geometry:
         """A grid over exactly the same field of view with about this spacing in mm.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -39,9 +40,10 @@ def theme() -> Base:
     )
 
 
-def launch_options() -> dict[str, Any]:
-    """What `Blocks.launch` is called with: our look, no link to share, nothing served but the page."""
+def launch_options(routes: Sequence[Any] = ()) -> dict[str, Any]:
+    """What `Blocks.launch` is called with: our look, no link to share, nothing served but the page and `routes`."""
     return {
+        "app_kwargs": {"routes": list(routes)},
         "theme": theme(),
         "css": files("assistant.ui").joinpath("page.css").read_text(encoding="utf-8"),
         "share": False,

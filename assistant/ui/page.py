@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import gradio as gr
 
 from assistant.events import Event, TextToken, ToolProgress
-from assistant.ui import chat, panels
+from assistant.ui import chat, panels, space
+from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
 from assistant.ui.widgets import Updates, Widgets
@@ -21,6 +22,7 @@ from assistant.ui.words import page
 from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
+    from assistant.answer import Answer
     from assistant.session import Assistant
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,11 @@ class Page:
             self.widgets = Widgets()
             self._wire()
 
+    @property
+    def routes(self) -> list[Any]:
+        """Routes of the web server beside Gradio's own: what the 3D viewer is given."""
+        return space.routes(self.store.at)
+
     def _wire(self) -> None:
         w, everything = self.widgets, self.widgets.everything
         plain: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -70,13 +77,18 @@ class Page:
             event.then(self.answer, None, everything, concurrency_limit=QUESTIONS_AT_ONCE, **plain)
         w.question.stop(self.stop, None, w.progress, **quick)
 
-        picture = [w.viewer, w.slice]
+        picture = [w.viewer, w.space, w.slice]
         w.slice.input(self.go_to_slice, w.slice, picture, **latest)
         w.viewer.input(self.scroll, None, picture, **latest)
-        for name in ("plane", "window", "opacity", "boxes"):
-            widget = getattr(w, name)
+        for name, widget in (
+            ("shown", w.plane),
+            ("window", w.window),
+            ("opacity", w.opacity),
+            ("boxes", w.boxes),
+        ):
             widget.input(self._changer(name), widget, picture, **latest)
         w.findings.select(self.choose, None, everything, **latest)
+        w.jump.select(self.jump, None, everything, **latest)
 
     # -- studies
 
@@ -176,7 +188,16 @@ class Page:
         reading.turns[-1] = chat.turn(question, events, ending)
         if (answer := chat.answer_of(events)) is not None:
             reading.follow(answer)
+            self._offer(reading, answer)
         yield await asyncio.to_thread(self.widgets.all, self.store.get(key))
+
+    def _offer(self, reading: Reading, answer: Answer) -> None:
+        """Put chips under an answer."""
+        offered = chips(answer, reading.geometry)
+        if offered:
+            html = gr.HTML(panels.chips(offered, len(reading.chips)))
+            reading.turns[-1].append({"role": "assistant", "content": html})
+            reading.chips += offered
 
     async def _events(self, key: str, reading: Reading, question: str) -> AsyncGenerator[Event, None]:
         """The session's events, for as long as somebody wants them. Raises Cancelled when nobody does."""
@@ -216,6 +237,16 @@ class Page:
         found, row = reading.findings, int(event.row)
         if 0 <= row < len(found):
             reading.look_at(found[row])
+        return self.widgets.view(reading) | {self.widgets.findings: panels.findings_table(reading)}
+
+    def jump(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """A chip under an answer."""
+        reading = self.store.get(_key(request))
+        if reading is None:
+            return self.widgets.problem(page()["gone"])
+        number = int(event.chip)
+        if 0 <= number < len(reading.chips):
+            reading.go(reading.chips[number].place, reading.chips[number].key)
         return self.widgets.view(reading) | {self.widgets.findings: panels.findings_table(reading)}
 
     def _changer(self, name: str) -> Callable[..., Updates]:

@@ -11,11 +11,10 @@ import numpy as np
 from PIL import Image
 
 from assistant.answer import Finding
-from assistant.ui.reading import Reading, key_of
+from assistant.ui.places import Chip, Key, colour_of, in_words, key_of
+from assistant.ui.reading import Reading
 from assistant.ui.words import page
-from assistant.wording import number, words
 from encoders.geometry import Geometry
-from prompts.ontology import ontology
 
 
 def facts(reading: Reading | None) -> str:
@@ -45,13 +44,18 @@ def notices(credit: str = "", warnings: Sequence[str] = (), error: str = "", bus
 
 
 def viewer(reading: Reading | None) -> str:
-    """The slice on show, embedded in the page so that no picture of a patient is ever written to a file."""
+    """The slice on show, embedded in the page so that no picture of a patient is ever written to a file.
+
+    Nothing while the 3D viewer has its place.
+    """
     say = page()["viewer"]
     if reading is None:
         hint = say["empty_hint"].format(formats=page()["formats"])
         words = f"<strong>{escape(say['empty'])}</strong><br>{escape(hint)}"
         return f'<div class="screen empty"><p>{words}</p></div>'
     view = reading.view
+    if view.space:
+        return ""
     alt = say["alt"].format(
         plane=page()["planes"][view.plane],
         index=reading.slice,
@@ -78,6 +82,19 @@ def findings_table(reading: Reading | None) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
+def chips(offered: Sequence[Chip], first: int) -> str:
+    """Buttons that lead to findings, boxes and numbers. first: the number of the first one on the page."""
+    say = page()["chips"]
+    lines: list[str] = []
+    for n, chip in enumerate(offered, start=first):
+        swatch = _swatch(chip.key) if chip.is_finding else ""
+        hint = escape(say["hint"].format(text=chip.text, label=chip.key[1]))
+        kind = "chip finding" if chip.is_finding else "chip"
+        button = f'<button type="button" class="{kind}" data-chip="{n}" title="{hint}">'
+        lines.append(f"{button}{swatch}{escape(chip.text)}</button>")
+    return f'<div class="chips" role="group" aria-label="{escape(say["title"])}">{"".join(lines)}</div>'
+
+
 def progress(fraction: float, text: str, busy: bool) -> str:
     """A thin bar while a question is answered; nothing else at other times."""
     if not busy:
@@ -89,10 +106,8 @@ def progress(fraction: float, text: str, busy: bool) -> str:
 
 def _row(index: int, finding: Finding, geometry: Geometry, chosen: bool) -> str:
     say = page()["findings"]
-    red, green, blue = ontology()[finding.structure].colour
-    swatch = f'<i class="swatch" style="background: rgb({red} {green} {blue})"></i>'
     cells = [
-        swatch + escape(finding.label),
+        _swatch(key_of(finding)) + escape(finding.label),
         escape(say["present"] if finding.present else say["absent"]),
         escape(_measurements(finding) or say["none"]),
         escape(_box_size(finding) or say["none"]),
@@ -106,13 +121,13 @@ def _row(index: int, finding: Finding, geometry: Geometry, chosen: bool) -> str:
     return f'<tr data-row="{index}" tabindex="0"{current}>{body}</tr>'
 
 
+def _swatch(key: Key) -> str:
+    red, green, blue = colour_of(key)
+    return f'<i class="swatch" style="background: rgb({red} {green} {blue})"></i>'
+
+
 def _measurements(finding: Finding) -> str:
-    said = words()["measures"]
-    plain = "{kind} {{value}}"
-    return ", ".join(
-        said.get(m.kind, plain.format(kind=m.kind.replace("_", " "))).format(value=number(m.value, m.unit))
-        for m in finding.measurements
-    )
+    return ", ".join(map(in_words, finding.measurements))
 
 
 def _box_size(finding: Finding) -> str:

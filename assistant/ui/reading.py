@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
 from assistant.answer import Answer, Finding
-from assistant.measure.types import Measurement
 from assistant.tools.show import WINDOWS
+from assistant.ui.places import Chip, Key, Place, key_of, place_of, shown_line
 from assistant.ui.render import PLANES, Layer, Line, Plane, render
 from assistant.ui.words import page
 from assistant.wording import number
@@ -21,12 +21,8 @@ from prompts.ontology import ontology
 if TYPE_CHECKING:
     from assistant.session import Session
 
-Key = tuple[str, str]
-"""Structure and label: what tells one finding from another in a conversation."""
-
-
-def key_of(finding: Finding) -> Key:
-    return finding.structure, finding.label
+SPACE = "space"
+"""What the choice of planes calls the view of all three planes and 3D."""
 
 
 def findings(history: Iterable[Answer]) -> list[Finding]:
@@ -42,27 +38,6 @@ def findings(history: Iterable[Answer]) -> list[Finding]:
                 older = tuple(m for m in finding.measurements if m.kind not in kinds)
                 merged[key_of(finding)] = replace(newer, measurements=newer.measurements + older)
     return list(merged.values())
-
-
-def best_voxel(finding: Finding) -> tuple[int, int, int] | None:
-    """Where to look for a finding, as a voxel of the study's own array; None when it is absent.
-
-    The middle of the longest measured line, whose slice is the measurement's own; without a line the mask's
-    voxel nearest to the middle of its box.
-    """
-    if finding.box is None or finding.voxels is None:
-        return None
-    inside = np.argwhere(finding.voxels)
-    middle = (np.array(finding.voxels.shape) - 1) / 2
-    nearest = inside[np.argmin(np.square(inside - middle).sum(axis=1))]
-    i, j, k = (int(v) for v in nearest + np.array(finding.box.voxel[0]))
-    return i, j, k
-
-
-def shown_line(finding: Finding) -> Measurement | None:
-    """The measurement that a reader wants to see drawn: the longest one that lies in an axial slice."""
-    lines = [m for m in finding.measurements if m.slice_k is not None and m.endpoints_mm is not None]
-    return max(lines, key=lambda m: m.value, default=None)
 
 
 def layer_of(finding: Finding, geometry: Geometry, strong: bool) -> Layer | None:
@@ -103,6 +78,19 @@ class View:
     opacity: float = 0.4
     boxes: bool = True
     chosen: Key | None = None
+    space: bool = False
+    """Whether the three planes and 3D are on show together, instead of one plane's slices."""
+
+    @property
+    def shown(self) -> str:
+        """The plane, or "space"."""
+        return SPACE if self.space else self.plane
+
+    @shown.setter
+    def shown(self, choice: str) -> None:
+        self.space = choice == SPACE
+        if not self.space:
+            self.plane = choice
 
 
 @dataclass(eq=False)
@@ -111,6 +99,7 @@ class Reading:
 
     name: what the study is called on the page. credit: whose it is, when that must be said.
     turns: what was said, for each turn the messages of the chat, as plain data.
+    chips: all that was offered under answers so far, by their number on the page.
     question: the one that is being answered, or waits for its turn. stopped: the reader wants it no more.
     """
 
@@ -118,8 +107,11 @@ class Reading:
     name: str
     credit: str = ""
     turns: list[list[dict[str, Any]]] = field(default_factory=list)
+    chips: list[Chip] = field(default_factory=list)
     question: str | None = None
     stopped: bool = False
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    """Where the 3D viewer gets this study; known to this browser session alone."""
 
     def __post_init__(self) -> None:
         self.view = View([n // 2 for n in self.canonical.shape])
@@ -165,18 +157,15 @@ class Reading:
 
     def look_at(self, finding: Finding) -> None:
         """Go to the slice of a finding's measured line, else to its middle. An absent one moves nothing."""
-        voxel = best_voxel(finding)
-        if voxel is None:
-            return
-        self.view.chosen = key_of(finding)
-        line = shown_line(finding)
-        if line is not None and line.endpoints_mm is not None:
-            self.view.plane = "axial"
-            middle = self.geometry.to_voxel(np.mean(line.endpoints_mm, axis=0))
-            i, j, k = (int(v) for v in np.clip(np.rint(middle), 0, np.subtract(self.geometry.shape, 1)))
-            voxel = i, j, k
-        start = self.geometry.canonical_box(Box(voxel, (voxel[0] + 1, voxel[1] + 1, voxel[2] + 1))).start
-        self.view.at = list(start)
+        place = place_of(finding, self.geometry)
+        if place is not None:
+            self.go(place, key_of(finding))
+
+    def go(self, place: Place, key: Key) -> None:
+        """Go to a place, and highlight the finding that it belongs to."""
+        self.view.chosen = key
+        self.view.at = list(place.at)
+        self.view.plane = place.plane or self.view.plane
 
     def follow(self, answer: Answer) -> None:
         """Look at what an answer is about."""
@@ -185,7 +174,7 @@ class Reading:
         if present:
             self.look_at(max(present, key=lambda f: shown_line(f) is not None))
         if shown is not None:
-            self.view.plane = shown["plane"]
+            self.view.shown = shown["plane"]
             self.slice = shown["slice"]
             self.view.window = next(
                 n for n, values in WINDOWS.items() if list(values) == list(shown["window"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from secrets import compare_digest
 
 from assistant.ui.reading import Reading
 
@@ -38,6 +39,11 @@ class Store:
             self.drop(other)
         with self._lock:
             return self._readings[key][0] if key in self._readings else None
+
+    def at(self, token: str) -> Reading | None:
+        """The reading with this token, when it is still open."""
+        with self._lock:
+            return next((r for r, _ in self._readings.values() if compare_digest(r.token, token)), None)
 
     def drop(self, key: str) -> None:
         """Forget a session's study and stop what it computes."""

@@ -10,8 +10,8 @@ import gradio as gr
 
 from assistant.events import Event
 from assistant.tools.show import WINDOWS
-from assistant.ui import chat, panels
-from assistant.ui.reading import Reading
+from assistant.ui import chat, panels, space
+from assistant.ui.reading import SPACE, Reading
 from assistant.ui.words import page
 
 Updates = dict[Any, Any]
@@ -51,6 +51,7 @@ class Widgets:
             placeholder=f"**{say['tagline']}**",
             examples=[{"text": text} for text in say["examples"]],
         )
+        self.jump = gr.HTML("", elem_id="jump", js_on_load=_script("chips"))
         self.progress = gr.HTML("", elem_id="progress")
         self.question = gr.Textbox(
             elem_id="question",
@@ -66,6 +67,7 @@ class Widgets:
     def _lay_out_viewer(self) -> None:
         say = page()["viewer"]
         planes = [(name, plane) for plane, name in page()["planes"].items()]
+        planes.append((page()["space"]["name"], SPACE))
         windows = [(name.capitalize(), name) for name in WINDOWS]
         with gr.Row(elem_id="tools"):
             self.plane = gr.Radio(planes, value="axial", label=say["plane"], elem_id="plane")
@@ -79,6 +81,7 @@ class Widgets:
         self.viewer = gr.HTML(
             panels.viewer(None), elem_id="viewer", js_on_load=_script("screen"), apply_default_css=False
         )
+        self.space = gr.HTML("", elem_id="space", js_on_load=_script("space"), apply_default_css=False)
         self.slice = gr.Slider(
             0, 1, 0, step=1, label=say["slice"], buttons=[], interactive=False, elem_id="slice"
         )
@@ -88,7 +91,8 @@ class Widgets:
         """All widgets that change."""
         return [
             *(self.facts, self.upload, self.demo, self.notices, self.chatbot, self.progress, self.question),
-            *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.slice, self.findings),
+            *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.space, self.slice),
+            self.findings,
         ]
 
     # -- what they show
@@ -133,8 +137,9 @@ class Widgets:
         if reading is None:
             slider = gr.update(maximum=1, value=0, interactive=False)
         else:
-            slider = gr.update(maximum=max(reading.last, 1), value=reading.slice, interactive=True)
-        return {self.viewer: panels.viewer(reading), self.slice: slider}
+            slices = not reading.view.space
+            slider = gr.update(maximum=max(reading.last, 1), value=reading.slice, interactive=slices)
+        return {self.viewer: panels.viewer(reading), self.space: space.html(reading), self.slice: slider}
 
     def view(self, reading: Reading | None) -> Updates:
         """The slice on show, and everything that it is shown with."""
@@ -142,7 +147,7 @@ class Widgets:
             return self.picture(None)
         view = reading.view
         return self.picture(reading) | {
-            self.plane: view.plane,
+            self.plane: view.shown,
             self.window: view.window,
             self.opacity: view.opacity,
             self.boxes: view.boxes,

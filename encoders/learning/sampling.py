@@ -68,10 +68,16 @@ def fields(case: Case, rng: np.random.Generator) -> Fields:
     )
 
 
-def _centre(source: Fields, rng: np.random.Generator) -> Tensor:
-    """Half of the windows are centred near a random structure, the rest on a random voxel of the body."""
+def _centre(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
+    """Half of the windows are drawn to a random structure, the rest to a random voxel of the body.
+
+    Where the scan is longer than the window the window stays about inside it, as in sliding window inference.
+    """
     pool = source.seeds[rng.integers(len(source.seeds))] if rng.random() < 0.5 else source.body
-    return pool[rng.integers(len(pool))].float() + torch.from_numpy(rng.normal(0, 6, 3)).float()
+    shape, half = torch.tensor(source.labels.shape) / 1.0, torch.tensor(size) / 2
+    low, high = torch.minimum(half, shape / 2), torch.maximum(shape - half, shape / 2)
+    centre = pool[rng.integers(len(pool))].float().clamp(low, high)
+    return centre + torch.from_numpy(rng.normal(0, 6, 3)).float()
 
 
 def _smooth_field(size: tuple[int, ...], cells: int, rng: np.random.Generator) -> Tensor:
@@ -91,7 +97,7 @@ def draw(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -
 
     Never mirrored: left and right must stay what they are.
     """
-    centre = _centre(source, rng)
+    centre = _centre(source, size, rng)
     matrix = _rotation(rng.normal(0, (4, 4, 7)))
     scale = torch.from_numpy(np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.06, 3))).float()
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]

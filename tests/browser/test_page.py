@@ -108,6 +108,26 @@ def test_row_of_the_findings_goes_there(page: Page, served: Served):
     expect(page.locator("#slice input[type=number]")).to_have_value(str(at_kidney))
 
 
+def test_chip_under_an_answer_goes_there_by_mouse_and_by_keyboard(page: Page, served: Served):
+    open_phantom(page, served)
+    ask(page, "longest diameter and craniocaudal extent of the liver")
+    ask(page, "How big is the left kidney?")
+    assert "left kidney" in shown(page)
+    at_kidney = slice_number(page)
+    page.locator("#chat .chip", has_text="axial diameter").click()
+    expect(page.locator("#findings tr[aria-current]")).to_contain_text("liver")
+    assert slice_number(page) != at_kidney
+    assert "showing liver" in shown(page)
+    page.locator("#chat .chip", has_text="craniocaudal").click()
+    expect(page.locator("#viewer img")).to_have_attribute("alt", re.compile("Coronal .*liver"))
+    page.get_by_role("radio", name="Axial").check(force=True)
+    chip = page.locator("#chat .chip.finding", has_text="left kidney")
+    chip.focus()
+    chip.press("Enter")
+    expect(page.locator("#slice input[type=number]")).to_have_value(str(at_kidney))
+    expect(page.locator("#findings tr[aria-current]")).to_contain_text("left kidney")
+
+
 def test_looking_around(page: Page, served: Served):
     open_phantom(page, served)
     first = slice_number(page)
@@ -120,7 +140,7 @@ def test_looking_around(page: Page, served: Served):
     expect(page.locator("#viewer img")).to_have_attribute("alt", re.compile("Axial slice 20 of 59"))
     height, width, _ = picture(page).shape
     assert width / height == pytest.approx(320 / 224, rel=0.01)
-    page.get_by_label("Coronal").check(force=True)
+    page.get_by_role("radio", name="Coronal").check(force=True)
     expect(page.locator("#viewer img")).to_have_attribute("alt", re.compile("Coronal slice 55 of 111"))
     height, width, _ = picture(page).shape
     assert width / height == pytest.approx(320 / 240, rel=0.01)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from assistant.session import Session
 from assistant.ui import panels
+from assistant.ui.places import Chip, Place
 from assistant.ui.reading import Reading
 
 
@@ -53,6 +54,16 @@ def test_table_has_a_row_for_each_finding_and_none_to_click_for_absent_ones(stud
     assert 'aria-current="true"' in liver
     assert re.search(r"volume \d+ ml", liver)
     assert "90 × 78 × 80 mm" in liver  # 90 by 80 by 80 mm, in whole voxels of 2 by 2 by 2.5 mm
+
+
+def test_chips_are_numbered_buttons_with_escaped_words():
+    place = Place((1, 2, 3))
+    offered = [Chip("liver", ("liver", "a<b"), place, True), Chip("volume <9> ml", ("liver", "a<b"), place)]
+    html = panels.chips(offered, 7)
+    assert re.findall(r'data-chip="(\d+)"', html) == ["7", "8"]
+    assert "volume &lt;9&gt; ml" in html
+    assert "a&lt;b" in html
+    assert html.count("swatch") == 1
 
 
 def test_notices_are_escaped_and_in_their_order():

@@ -7,7 +7,8 @@ import pytest
 
 from assistant.measure.types import Measurement
 from assistant.session import Session
-from assistant.ui.reading import Reading, best_voxel, findings, layer_of, shown_line
+from assistant.ui.places import best_voxel, shown_line
+from assistant.ui.reading import Reading, findings, layer_of
 from eval.phantoms import grid
 from prompts.ontology import ontology
 
