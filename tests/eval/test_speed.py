@@ -44,11 +44,14 @@ def test_both_preprocessings_give_one_image(volume):
     torch.testing.assert_close(published.image, own.image, atol=1e-4, rtol=0)
 
 
-def test_the_middle_holds_the_windows_asked_for(volume):
-    part = speed.middle_of(volume, 16, 2)
-    assert part.shape == (18, 24, 30)
-    assert np.array_equal(part.hu, volume.hu[16:34, 10:34, 5:35])
-    assert speed.middle_of(volume, 16, None) is volume
+def test_a_sampled_network_runs_on_every_third_call_and_the_rest_is_a_copy():
+    network = speed.Sampled(lambda part: part + 1, every=3)
+    results = [network(torch.full((1,), float(n))) for n in range(7)]
+    assert [float(r) for r in results] == [1, 1, 1, 4, 4, 4, 7]
+    results[1] *= 0  # blending in place must not reach the next window
+    assert float(results[0]) == 1
+    assert (network.calls, len(network.seconds)) == (7, 3)
+    assert network.missing_seconds == pytest.approx(4 * sum(network.seconds) / 3)
 
 
 def test_the_command_measures_both_ways(model, volume, tmp_path):
@@ -61,7 +64,7 @@ def test_the_command_measures_both_ways(model, volume, tmp_path):
         str(weights),
         "--window",
         "32",
-        "--steps",
+        "--every",
         "2",
         "-t",
         "liver",
@@ -74,6 +77,8 @@ def test_the_command_measures_both_ways(model, volume, tmp_path):
     fast, reference = result["runs"]["fast"], result["runs"]["reference"]
     assert (fast["classes"], reference["classes"]) == (2, 32)
     assert fast["windows"] == reference["windows"] >= 4
+    assert fast["ran"] == reference["ran"] == -(-fast["windows"] // 2)
+    assert fast["seconds"] > fast["wall_seconds"]
     assert result["times_faster"] == pytest.approx(reference["seconds"] / fast["seconds"])
     assert result["memory_share"] == pytest.approx(fast["peak_mb"] / reference["peak_mb"])
     for values in result["dice"].values():
