@@ -10,7 +10,7 @@ point it only at data where lesions were looked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ import cc3d
 import numpy as np
 
 from encoders.errors import BodyMapsError
-from encoders.segmenters.base import Segmenter
-from encoders.volume import Volume
+from eval.dataset import read_dataset
 from eval.intervals import Share
-from eval.segmentation import dataset_cases
+from eval.predictions import Predictions
 from eval.tables import markdown
 from prompts.ontology import ontology
 
@@ -106,43 +105,7 @@ def members(target: str) -> tuple[str, ...]:
     return own
 
 
-Predict = Callable[[str, Volume, Sequence[str]], dict[str, np.ndarray]]
-"""(case, CT, lesion ids) to bool masks on the CT's grid; ids that it cannot look for are left out."""
-
-
-def by_segmenter(segmenter: Segmenter) -> Predict:
-    def predict(case: str, volume: Volume, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-        known = [name for name in wanted if name in segmenter.supported()]
-        masks = segmenter.segment(volume, known) if known else {}
-        return {name: mask.full() for name, mask in masks.items()}
-
-    return predict
-
-
-def from_folder(folder: Path) -> Predict:
-    """Masks that lie in FOLDER/CASE/<lesion>.nii.gz; a missing file is an empty mask.
-
-    Raises BodyMapsError when the case has no folder.
-    """
-
-    def predict(case: str, volume: Volume, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-        import nibabel as nib
-
-        if not (folder / case).is_dir():
-            raise BodyMapsError(f"{folder / case} is missing: --predictions takes a folder per case")
-        masks = {}
-        for name in wanted:
-            path = folder / case / f"{name}.nii.gz"
-            array = np.asanyarray(nib.nifti1.load(path).dataobj) > 0 if path.is_file() else None
-            if array is not None and array.shape != volume.shape:
-                raise BodyMapsError(f"{path} has shape {array.shape}, its CT has {volume.shape}")
-            masks[name] = np.zeros(volume.shape, bool) if array is None else array
-        return masks
-
-    return predict
-
-
-def evaluate(predict: Predict, folder: Path, targets: Sequence[str]) -> dict[str, Any]:
+def evaluate(predict: Predictions, folder: Path, targets: Sequence[str]) -> dict[str, Any]:
     """All cases of a data set. Raises BodyMapsError when nothing of the targets can be looked for."""
     from tqdm import tqdm
 
@@ -150,19 +113,19 @@ def evaluate(predict: Predict, folder: Path, targets: Sequence[str]) -> dict[str
 
     patients: list[Patient] = []
     unsupported: set[str] = set()
-    cases, _ = dataset_cases(folder)
-    for name, image, references in tqdm(cases, desc="cases", unit="case"):
-        volume = open_study(image).volume
+    cases = read_dataset(folder).cases
+    for case in tqdm(cases, desc="cases", unit="case"):
+        volume = open_study(case.image).volume
         wanted = list(dict.fromkeys(lesion for target in targets for lesion in members(target)))
-        truths = {lesion: mask for lesion, mask in references(volume.shape) if lesion in wanted}
-        masks = predict(name, volume, wanted)
+        truths = {lesion: mask for lesion, mask in case.truths(volume.shape) if lesion in wanted}
+        masks, _ = predict(case.name, volume, wanted)
         unsupported |= set(wanted) - set(masks)
         for target in targets:
             own = members(target)
             if not any(lesion in masks for lesion in own):
                 continue
             predicted, truth = (_union(source, own, volume.shape) for source in (masks, truths))
-            patients.append(examine(name, target, predicted, truth, volume.geometry.voxel_ml))
+            patients.append(examine(case.name, target, predicted, truth, volume.geometry.voxel_ml))
     if not patients:
         raise BodyMapsError(f"none of {', '.join(targets)} can be looked for: choose other targets with -t")
     return {

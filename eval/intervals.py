@@ -1,8 +1,8 @@
-"""A share with its count and its 95 % interval (Wilson score interval, from scipy)."""
+"""95 % intervals: of a share (Wilson score interval) and of a mean over cases (bootstrap), both from scipy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,3 +36,16 @@ class Share:
     def to_dict(self) -> dict[str, Any]:
         low, high = self.interval or (None, None)
         return {"value": self.value, "right": self.right, "n": self.n, "low95": low, "high95": high}
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Bias-corrected bootstrap interval of a mean over cases; None below three of them. Repeats with its own seed."""
+    if len(values) < 3:
+        return None
+    if len(set(values)) == 1:  # every resample has the same mean
+        return float(values[0]), float(values[0])
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    found = bootstrap((np.asarray(values),), np.mean, rng=np.random.default_rng(0)).confidence_interval
+    return float(found.low), float(found.high)

@@ -42,11 +42,17 @@ class LabelledCase:
 
 @dataclass(frozen=True)
 class Layout:
-    """kind: "MSD", "nnU-Net" or "BTCV". unmapped: labels that the ontology does not know."""
+    """kind: "MSD", "nnU-Net" or "BTCV". name: such as "Liver". values: label value to ontology id.
+
+    unmapped: labels that the ontology does not know. test: images to be predicted for the data set's own server.
+    """
 
     kind: str
+    name: str
     cases: tuple[LabelledCase, ...]
+    values: dict[int, str]
     unmapped: tuple[str, ...] = ()
+    test: tuple[tuple[str, Path], ...] = ()
 
 
 def read_layout(folder: Path) -> Layout | None:
@@ -56,7 +62,7 @@ def read_layout(folder: Path) -> Layout | None:
     if (folder / "img").is_dir() and (folder / "label").is_dir():
         values = dict(enumerate(_data()["btcv"], start=1))
         pairs = [(p, folder / "label" / p.name.replace("img", "label")) for p in _images(folder / "img")]
-        return Layout("BTCV", _cases(pairs, values))
+        return Layout("BTCV", "BTCV", _cases(pairs, values), values)
     return None
 
 
@@ -68,6 +74,8 @@ def structure_of(label: str, dataset: str) -> str | None:
     tasks = _data()["names"].get(label.lower())
     if tasks is not None:
         return next((id for task, id in tasks.items() if task.lower() == dataset.lower()), None)
+    if label in ontology():
+        return label
     found = ontology().exact(label)
     return found[0] if len(found) == 1 else None
 
@@ -82,17 +90,23 @@ def _with_json(folder: Path) -> Layout:
         raise BodyMapsError(f"{folder / 'dataset.json'} has no readable 'labels': {error}") from error
     dataset = str(about.get("name", "")).partition("_")[2] or str(about.get("name", ""))
     mapped = {v: structure_of(name, dataset) for v, name in named.items() if v}
-    suffix = "_0000" if nnunet else ""
+    values = {v: s for v, s in mapped.items() if s}
+    suffix = "_0000.nii.gz" if nnunet else ".nii.gz"
     pairs = [
-        (image, folder / "labelsTr" / image.name.replace(f"{suffix}.nii.gz", ".nii.gz"))
-        for image in _images(folder / "imagesTr")
-        if image.name.endswith(f"{suffix}.nii.gz")
+        (i, folder / "labelsTr" / f"{_case(i, suffix)}.nii.gz") for i in _images(folder / "imagesTr", suffix)
     ]
     return Layout(
         "nnU-Net" if nnunet else "MSD",
-        _cases(pairs, {v: s for v, s in mapped.items() if s}),
+        dataset,
+        _cases(pairs, values),
+        values,
         tuple(named[v] for v, s in mapped.items() if not s),
+        tuple((_case(i, suffix), i) for i in _images(folder / "imagesTs", suffix)),
     )
+
+
+def _case(image: Path, suffix: str) -> str:
+    return image.name.removesuffix(suffix)
 
 
 def _cases(pairs: list[tuple[Path, Path]], values: dict[int, str]) -> tuple[LabelledCase, ...]:
@@ -103,8 +117,8 @@ def _cases(pairs: list[tuple[Path, Path]], values: dict[int, str]) -> tuple[Labe
     )
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*.nii.gz") if not p.name.startswith("."))
+def _images(folder: Path, suffix: str = ".nii.gz") -> list[Path]:
+    return sorted(p for p in folder.glob(f"*{suffix}") if not p.name.startswith("."))
 
 
 def _data() -> dict:

@@ -16,9 +16,9 @@ import numpy as np
 from encoders.segmenters.base import Mask
 from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.volume import Volume
+from eval.dataset import references
 from eval.held_out import held_out_cases, score_case, volume_of
 from eval.scores import score
-from eval.segmentation import references
 from eval.tables import markdown
 from prompts.ontology import ontology
 

@@ -31,22 +31,44 @@ def main() -> None:
 def segmentation(
     dataset: Annotated[
         Path,
-        typer.Argument(help="A folder of cases (ct.nii.gz and masks or STL meshes), or `demo`."),
+        typer.Argument(
+            help="A folder of cases, a data set (MSD, nnU-Net, BTCV, ...), several of them, or `demo`."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("segmentation.json"),
     segmenter: SegmenterSpec = "embedded",
+    predictions: Annotated[
+        Path | None, typer.Option(help="Score the masks in this folder instead of a segmenter's.")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Also write the masks as label images with the data set's values here."),
+    ] = None,
 ) -> None:
-    """Score masks against references: Dice, NSD at 2 mm and volume error, per case and structure."""
+    """Score masks against references: Dice, NSD, HD95 and volume error, per case and structure."""
     from encoders.segmenters.registry import load
-    from eval.segmentation import evaluate, table
+    from eval.leaderboard import collection, leaderboard
+    from eval.segmentation import evaluate, evaluate_predictions, table
 
     folder = _demo() if str(dataset) == "demo" else dataset
-    if not folder.is_dir():
-        raise BodyMapsError(f"{dataset} is not a folder: give a folder of cases, or `demo`")
+    for given in (folder, predictions):
+        if given is not None and not given.is_dir():
+            raise BodyMapsError(f"{given} is not a folder: give a folder of cases, or `demo`")
+    if predictions and export:
+        raise BodyMapsError("--export writes what a segmenter finds: leave out --predictions")
     with clean_stdout() as stdout:
-        result = evaluate(load(segmenter), folder)
-        save_json(result, out)
-        print(table(result), file=stdout)
+        several = collection(folder)
+        results = []
+        model = None if predictions else load(segmenter)
+        for part in several or [folder]:
+            name = part.name if several else ""
+            if predictions:
+                results.append(evaluate_predictions(predictions / name, part))
+            elif model:
+                results.append(evaluate(model, part, export / name if export else None))
+        save_json({"datasets": results} if several else results[0], out)
+        texts = [table(result) for result in results]
+        print("\n\n".join(text for text in [*texts, leaderboard(results)] if text), file=stdout)
 
 
 @app.command()

@@ -30,13 +30,14 @@ def detection(
 ) -> None:
     """Patient-level sensitivity and specificity, lesions found by size, false positives a scan."""
     from encoders.segmenters.registry import load
-    from eval.detection import by_segmenter, evaluate, from_folder, table
+    from eval.detection import evaluate, table
+    from eval.predictions import of_folder, of_segmenter
 
     for folder in (dataset, predictions):
         if folder is not None and not folder.is_dir():
             raise BodyMapsError(f"{folder} is not a folder: give a folder of cases")
     with clean_stdout() as stdout:
-        predict = from_folder(predictions) if predictions else by_segmenter(load(segmenter))
+        predict = of_folder(predictions, None) if predictions else of_segmenter(load(segmenter))
         source = str(predictions) if predictions else segmenter
         result = {"source": source, **evaluate(predict, dataset, structure_ids(targets or TARGETS))}
         save_json(result, out)

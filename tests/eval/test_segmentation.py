@@ -10,7 +10,9 @@ import trimesh
 from encoders.errors import BodyMapsError
 from encoders.files import save_json
 from encoders.segmenters.base import Mask, Quality
-from eval.segmentation import evaluate, find_cases, table
+from eval.dataset import find_cases
+from eval.intervals import mean_interval
+from eval.segmentation import evaluate, evaluate_predictions, table
 
 SHAPE = (24, 20, 18)
 
@@ -67,7 +69,11 @@ def test_scores_per_case_and_in_summary(dataset, tmp_path):
         "cases": 2,
         "dice": 0.75,
         "nsd": pytest.approx((1 + rows["b", "liver"]["nsd"]) / 2),
+        "hd95_mm": pytest.approx(rows["b", "liver"]["hd95_mm"] / 2),
+        "dice_low95": None,  # two cases are too few for an interval
+        "dice_high95": None,
     }
+    assert result["tolerance_mm"] == 3  # TotalSegmentator's layout
     assert "aorta" not in result["summary"]
     text = table(result)
     assert "2 case(s), segmenter fixed" in text
@@ -85,3 +91,37 @@ def test_a_reference_on_another_grid_is_refused(dataset):
     nib.save(small, dataset / "a" / "spleen.nii.gz")
     with pytest.raises(BodyMapsError, match="shape"):
         evaluate(Fixed(), dataset)
+
+
+def test_the_interval_of_a_mean_holds_it_and_repeats():
+    low, high = mean_interval([0.7, 0.8, 0.9, 0.95])
+    assert 0.7 < low < 0.8375 < high < 0.95
+    assert mean_interval([0.7, 0.8, 0.9, 0.95]) == (low, high)
+    assert mean_interval([0.5] * 4) == (0.5, 0.5)
+    assert mean_interval([0.1, 0.9]) is None
+
+
+def test_abdomenatlas_names_and_tolerance(dataset):
+    segmentations = dataset / "a" / "segmentations"
+    (segmentations / "liver.nii.gz").rename(segmentations / "postcava.nii.gz")
+    nib.save(nib.load(segmentations / "postcava.nii.gz"), dataset / "a" / "combined_labels.nii.gz")
+    nib.save(nib.load(segmentations / "postcava.nii.gz"), segmentations / "zzz.nii.gz")
+    result = evaluate(Fixed(), dataset)
+    assert {r["structure"] for r in result["rows"] if r["case"] == "a"} == {"aorta", "inferior_vena_cava"}
+    assert (result["layout"], result["tolerance_mm"], result["unmapped"]) == ("AbdomenAtlas", 1, ["zzz"])
+
+
+def test_predictions_of_others(dataset, tmp_path):
+    """A folder of masks scores what the segmenter that drew them scores; a case left out is an error."""
+    own = tmp_path / "own"
+    full = np.zeros(SHAPE, np.uint8)
+    full[4:12, 4:12, 4:12] = 1
+    (own / "a").mkdir(parents=True)
+    nib.save(nib.Nifti1Image(full, np.eye(4)), own / "a" / "liver.nii.gz")
+    with pytest.raises(BodyMapsError, match="no prediction of case 'b'"):
+        evaluate_predictions(own, dataset)
+    (own / "b").mkdir()  # looked at, nothing found
+    rows = {(r["case"], r["structure"]): r for r in evaluate_predictions(own, dataset)["rows"]}
+    assert rows["a", "liver"]["dice"] == 1.0
+    assert rows["b", "liver"]["dice"] == 0.0
+    assert rows["a", "aorta"]["supported"] is False
