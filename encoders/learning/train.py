@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from encoders.checkpoints import load_model, save_model
+from encoders.checkpoints import load_model, read_config, save_model
 from encoders.device import device, mixed_precision
 from encoders.files import replacing
 from encoders.learning.cases import load_cases, load_transplants
+from encoders.learning.implants import implant
 from encoders.learning.lesion_shapes import Shape, load_shapes
 from encoders.learning.lesion_targets import supervise
 from encoders.learning.losses import TargetTable, partial_loss
@@ -82,6 +83,10 @@ class Trainer:
             hybrids = load_transplants(recipe["transplants"], cases, data, cache_dir() / "cases")
             self.weights |= {case.name: recipe["transplants"]["weight"] / len(hybrids) for case in hybrids}
             cases += hybrids
+        for case in implant(recipe.get("implants", {}), cases, recipe["seed"]):
+            kind = recipe["implants"][case.name.split("-")[0]]
+            self.weights[case.name] = kind["weight"] / (kind["count"] * len(kind["hosts"]))
+            cases.append(case)
         self.cases = [fields(case, self.rng) for case in cases]
         known = ontology()
 
@@ -280,11 +285,23 @@ class Trainer:
 def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | None = None) -> Path:
     """Runs a recipe to its end and returns the path of the averaged weights.
 
-    `steps` replaces the last phase's end. Raises BodyMapsError when data is missing.
+    A recipe that comes `after` another starts from its weights, in a folder beside its own; that one runs first where
+    it has not ended. `init` names weights instead. `steps` replaces the last phase's end. Raises BodyMapsError when
+    data is missing.
     """
     content = read_recipe(recipe)
     if steps is not None:
         content["phases"][-1]["until"] = steps
     out = folder or Path("runs") / content["name"]
+    if "after" in content and "init" not in content:
+        content["init"] = str(_stage(Path(content["after"]), data, out.parent))
     Trainer(content, data, out).run()
     return out / "weights.safetensors"
+
+
+def _stage(recipe: Path, data: Path, folder: Path) -> Path:
+    """The weights of an earlier stage in its folder below `folder`, trained when they are not there whole."""
+    content = read_recipe(recipe)
+    weights = folder / content["name"] / "weights.safetensors"
+    ended = weights.exists() and read_config(weights)[1].get("step", 0) >= content["phases"][-1]["until"]
+    return weights if ended else train(recipe, data, weights.parent)
