@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from encoders.learning.tumours import LESIONS
@@ -44,3 +46,36 @@ def supervise(
         if lesion in unknown:
             known[row] = False
     return target, known
+
+
+MOST_LESION, MOST_ORGAN, ELSEWHERE = 3000, 4000, 1000
+"""How many voxels of a window the lesion classes are asked about."""
+
+
+def host_labels(names: Sequence[str]) -> Tensor:
+    """(len(names),) bool: the label names that are an organ which planted lesions lie in, or a part of one."""
+    words = ontology()
+    organs = {leaf for lesion in LESIONS for host in words[lesion].within for leaf in words.leaves(host)}
+    return torch.tensor([bool(n) and set(words.leaves(n) if n in words else {n}) <= organs for n in names])
+
+
+def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random.Generator) -> Tensor:
+    """Flat indices of the voxels that teach the lesion classes: lesions, their organs around them, a few elsewhere.
+
+    labels, lesions: (X, Y, Z) int64. hosts: see `host_labels`. On every second voxel of a whole window a lesion of
+    10 mm is half a dozen voxels among 50,000, and is never learned.
+    """
+    inside = lesions.reshape(-1) > 0
+    organ = hosts[labels.reshape(-1)] & ~inside
+    chosen = [
+        _some(inside.nonzero()[:, 0], MOST_LESION, rng),
+        _some(organ.nonzero()[:, 0], MOST_ORGAN, rng),
+        torch.from_numpy(rng.integers(0, labels.numel(), ELSEWHERE)),
+    ]
+    return torch.cat(chosen)
+
+
+def _some(indices: Tensor, most: int, rng: np.random.Generator) -> Tensor:
+    if len(indices) <= most:
+        return indices
+    return indices[torch.from_numpy(rng.integers(0, len(indices), most))]

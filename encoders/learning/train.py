@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from encoders.checkpoints import load_model, read_config, save_model
 from encoders.device import device, mixed_precision
@@ -18,12 +19,12 @@ from encoders.files import replacing
 from encoders.learning.cases import load_cases, load_transplants
 from encoders.learning.implants import implant
 from encoders.learning.lesion_shapes import Shape, load_shapes
-from encoders.learning.lesion_targets import supervise
+from encoders.learning.lesion_targets import host_labels, lesion_points, supervise
 from encoders.learning.losses import TargetTable, partial_loss
 from encoders.learning.recipe import read_recipe
-from encoders.learning.sampling import Fields, draw, fields
+from encoders.learning.sampling import Fields, Window, draw, fields
 from encoders.learning.synthesis import acquire, paint, recolour
-from encoders.learning.tumours import add_tumours
+from encoders.learning.tumours import LESIONS, add_tumours
 from encoders.packages import cache_dir
 from encoders.universal import ModelConfig, UniversalModel
 from prompts.ontology import ontology
@@ -42,6 +43,21 @@ def adopt(model: UniversalModel, other: UniversalModel) -> None:
     old = [other.config.structures.index(s) for s in shared]
     rows[[model.config.structures.index(s) for s in shared]] = state["class_embedding"][old].to(rows.dtype)
     model.load_state_dict({**state, "class_embedding": rows})
+
+
+class Sample(NamedTuple):
+    """One window, on the device where it matters.
+
+    truth: (2, c, N) targets and validity of `classes` on every second voxel, from `lattice` on. points: (P,) flat
+    indices of the voxels that teach the lesion classes, and their (2, l, P) targets and validity; None without lesions.
+    """
+
+    hu: Tensor  # (1, X, Y, Z) Hounsfield units
+    position: Tensor  # (1, 2, X, Y, Z)
+    truth: Tensor
+    classes: Tensor
+    lattice: tuple[int, int, int]
+    points: tuple[Tensor, Tensor] | None
 
 
 class Trainer:
@@ -95,6 +111,8 @@ class Trainer:
 
         self.tables = {c.case.name: TargetTable(c.case, config.structures, leaves) for c in self.cases}
         self.shapes = self._lesion_shapes(data)
+        self.hosts = {c.case.name: host_labels(c.case.names) for c in self.cases}
+        self.lesions = torch.tensor([n for n, s in enumerate(config.structures) if s in LESIONS])
         self.unknown = recipe.get("unknown", {})  # lesions that a case may have without a label
         if self._state.exists():
             self._resume()
@@ -163,17 +181,15 @@ class Trainer:
         """
         order = target.any(1) * 2.0 + (known > 0).any(1) + torch.from_numpy(self.rng.random(len(target)))
         focus = self._phase.get("focus")
+        if self.shapes is not None:
+            order[self.lesions] = -1  # they have points of their own
         if focus:
             order[[n for n, name in enumerate(self.model.config.structures) if name not in focus]] = -1
         count = min(self.recipe.get("heads", len(order)), int((order >= 0).sum()))
         return order.topk(count).indices
 
-    def _sample(self) -> tuple[torch.Tensor, ...]:
-        """One window, on the device where it matters.
-
-        Hounsfield units (1, X, Y, Z), positions (1, 2, X, Y, Z), targets and validity (2, c, N) of c classes on every
-        second voxel, the c classes, and the offset of those voxels.
-        """
+    def _sample(self) -> Sample:
+        """A window of a random case, painted or real, with lesions planted in it when the recipe says so."""
         source, synthetic = self._pick()
         window = draw(source, self.model.config.window, self.rng)
         names = source.case.names
@@ -186,52 +202,87 @@ class Trainer:
             config = self.model.config
             hu, lesions = add_tumours(hu, window.labels, names, config.spacing_mm, self.rng, self.shapes)
         hu = acquire(hu, self.rng, strength)
-        lattice = torch.from_numpy(self.rng.integers(0, 2, 3))
-        i, j, k = (int(v) for v in lattice)
-        target, known = self.tables[source.case.name](
-            window.labels[i::2, j::2, k::2].reshape(-1), window.trusted[i::2, j::2, k::2].reshape(-1)
-        )
-        if lesions is not None:
-            unknown = self.unknown.get(source.case.name, ())
-            points = lesions[i::2, j::2, k::2].reshape(-1)
-            target, known = supervise(target, known, points, self.model.config.structures, unknown)
+        i, j, k = (int(v) for v in self.rng.integers(0, 2, 3))
+        lattice = slice(i, None, 2), slice(j, None, 2), slice(k, None, 2)
+        target, known = self._truth(source, window, lesions, lambda volume: volume[lattice].reshape(-1))
         classes = self._classes(target, known)
+        points = None
+        if lesions is not None and len(self.lesions):
+            chosen = lesion_points(window.labels, lesions, self.hosts[source.case.name], self.rng)
+            about, sure = self._truth(source, window, lesions, lambda volume: volume.reshape(-1)[chosen])
+            rows = torch.stack([about[self.lesions], sure[self.lesions]]).float()
+            points = chosen.to(self.device), rows.to(self.device)
         truth = torch.stack([target[classes], known[classes]]).float()
-        return (
+        return Sample(
             hu[None].to(self.device),
             window.position[None].to(self.device),
             truth.to(self.device),
             classes,
-            lattice,
+            (i, j, k),
+            points,
         )
+
+    def _truth(
+        self, source: Fields, window: Window, lesions: Tensor | None, of: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Targets and validity (C, N) of all classes at the voxels that `of` takes out of a volume."""
+        target, known = self.tables[source.case.name](of(window.labels), of(window.trusted))
+        if lesions is None:
+            return target, known
+        unknown = self.unknown.get(source.case.name, ())
+        return supervise(target, known, of(lesions), self.model.config.structures, unknown)
 
     def iterate(self) -> tuple[float, float]:
         """One optimiser step; returns the loss and the soft Dice loss of the structures in the window."""
-        hu, position, (target, known), classes, (i, j, k) = self._sample()
+        sample = self._sample()
         settings = self.recipe["optimiser"]
         rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
-        model = self.model
         with mixed_precision():
-            bottleneck, full = model.backbone(model.image(hu, position))
-            features = model.decoder.features(bottleneck, full)
-            # the loss on every second voxel costs an eighth; the lattice moves from step to step
-            x, y, z = (slice(int(v), None, 2) for v in (i, j, k))
-            lattice = (0, slice(None), x, y, z)
-            points = features.voxels[lattice].flatten(1)
-            text = model.conditioning(model.embeddings([model.config.structures[c] for c in classes]))
-            text = text + 0.2 * torch.randn_like(text)
-            logits = model.decoder.apply_heads(model.decoder.heads(features.image[0], text), points)
-            direct = (
-                self.auxiliary.weight[classes] @ full[lattice].flatten(1) + self.auxiliary.bias[classes, None]
+            bottleneck, full = self.model.backbone(self.model.image(sample.hu, sample.position))
+            features = self.model.decoder.features(bottleneck, full)
+        i, j, k = sample.lattice
+        # the loss on every second voxel costs an eighth; the lattice moves from step to step
+        lattice = slice(None), slice(i, None, 2), slice(j, None, 2), slice(k, None, 2)
+        voxels, deep = features.voxels[0], full[0]
+        loss, dice = self._loss(
+            features.image[0],
+            sample.classes,
+            voxels[lattice].flatten(1),
+            deep[lattice].flatten(1),
+            sample.truth,
+            balance=self._phase.get("balance", 0.5),
+        )
+        if sample.points is not None:
+            points, truth = sample.points
+            extra, _ = self._loss(
+                features.image[0],
+                self.lesions,
+                voxels.flatten(1)[:, points],
+                deep.flatten(1)[:, points],
+                truth,
+                balance=0.5,
+                smooth=5.0,
             )
-        balance = self._phase.get("balance", 0.5)
-        loss, dice = partial_loss(logits.float(), target, known, balance=balance)
-        direct_loss, _ = partial_loss(direct.float(), target, known, balance=balance)
-        loss = loss + self.recipe.get("auxiliary", 0.5) * direct_loss
+            loss = loss + extra
         self._descend(loss)
         return float(loss.detach()), float(dice.detach())
+
+    def _loss(
+        self, image: Tensor, classes: Tensor, voxels: Tensor, full: Tensor, truth: Tensor, **how: float
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of some classes at some voxels, by the heads that the controller writes and by the plain ones."""
+        model = self.model
+        with mixed_precision():
+            text = model.conditioning(model.embeddings([model.config.structures[c] for c in classes]))
+            text = text + 0.2 * torch.randn_like(text)
+            logits = model.decoder.apply_heads(model.decoder.heads(image, text), voxels)
+            direct = self.auxiliary.weight[classes] @ full + self.auxiliary.bias[classes, None]
+        target, known = truth
+        loss, dice = partial_loss(logits.float(), target, known, **how)
+        direct_loss, _ = partial_loss(direct.float(), target, known, **how)
+        return loss + self.recipe.get("auxiliary", 0.5) * direct_loss, dice
 
     def _descend(self, loss: torch.Tensor) -> None:
         """One step of the optimiser and of the averaged model."""

@@ -59,3 +59,19 @@ def test_classes_with_real_lesions_take_no_part():
     _, known = _made(["liver"], [0] * 6, unknown=["liver_tumor"])
     assert not known[3].any()
     assert known[4, 1]
+
+
+def test_lesion_points_hold_the_lesions_and_their_organs():
+    from encoders.learning.lesion_targets import ELSEWHERE, MOST_ORGAN, host_labels, lesion_points
+
+    hosts = host_labels(NAMES)
+    assert hosts.tolist() == [False, True, True, False]
+    labels = torch.full((30, 30, 30), 3)
+    labels[5:25, 5:25, 5:25] = 1
+    lesions = torch.zeros_like(labels)
+    lesions[10:13, 10:13, 10:13] = _value("liver_tumor")
+    points = lesion_points(labels, lesions, hosts, np.random.default_rng(0))
+    assert (lesions.reshape(-1)[points] > 0).sum() >= 27
+    organ = (labels.reshape(-1)[points] == 1) & (lesions.reshape(-1)[points] == 0)
+    assert organ.sum() >= MOST_ORGAN
+    assert len(points) == 27 + MOST_ORGAN + ELSEWHERE
