@@ -16,6 +16,7 @@ import numpy as np
 from encoders.segmenters.base import Mask
 from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.volume import Volume
+from eval.calibration import calibrate
 from eval.dataset import references
 from eval.held_out import held_out_cases, score_case, volume_of
 from eval.scores import score
@@ -96,7 +97,8 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
         found = score(masks[name].full(), truths[name], study.volume.geometry.spacing)
         scores.append(Score(name, demo.name, found.dice or 0.0, found.nsd or 0.0, "reference mesh"))
     fits: dict[str, bool] = {}
-    for case in held_out_cases(read_recipe(recipe), data):
+    cases = held_out_cases(read_recipe(recipe), data)
+    for case in cases:
         volume = volume_of(case)
         found_masks = segmenter.segment(volume, trained)
         fits |= {name: fits.get(name, True) and plausible(m, volume) for name, m in found_masks.items()}
@@ -105,7 +107,11 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
             for row in score_case(found_masks, case, volume)
         ]
     table = {name: entry(name, scores, fits.get(name, False)) for name in trained}
-    return {"structures": table, "scores": [asdict(s) for s in scores]}
+    return {
+        "structures": table,
+        "scores": [asdict(s) for s in scores],
+        "calibration": calibrate(segmenter, cases),
+    }
 
 
 def markdown_of(table: dict[str, Any]) -> str:

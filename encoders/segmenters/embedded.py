@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,8 +43,18 @@ class EmbeddedSegmenter:
         self._studies_kept = studies_kept
 
     @cached_property
+    def _records(self) -> dict[str, Any]:
+        """What was measured of the embedded weights; nothing is known of others."""
+        return json.loads(QUALITY.read_text()) if self.name == "embedded" and QUALITY.exists() else {}
+
+    @property
     def _measured(self) -> dict[str, dict]:
-        return json.loads(QUALITY.read_text())["structures"] if QUALITY.exists() else {}
+        return self._records.get("structures", {})
+
+    @property
+    def _temperature(self) -> float:
+        """What logits are divided by before they count as probabilities, see `eval.calibration`."""
+        return self._records.get("calibration", {}).get("temperature", 1.0)
 
     @cached_property
     def _trained(self) -> tuple[str, ...]:
@@ -90,14 +100,13 @@ class EmbeddedSegmenter:
         return dataclasses.replace(mask, confidence=mask.confidence * min(max(similarity, 0.0), 1.0))
 
     def supported(self) -> frozenset[str]:
-        levels = self._measured
-        if self.name == "embedded" and levels:
-            return frozenset(s for s, entry in levels.items() if entry["level"] != "unsupported")
+        if self._measured:
+            return frozenset(s for s, entry in self._measured.items() if entry["level"] != "unsupported")
         return frozenset(self._trained)
 
     def quality(self, structure: str) -> Quality:
         entry = self._measured.get(structure)
-        if self.name != "embedded" or entry is None:
+        if entry is None:
             return Quality("experimental" if structure in self.supported() else "unsupported")
         return Quality(entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""))
 
@@ -157,7 +166,7 @@ class EmbeddedSegmenter:
             structure = names[index]
             inside = [kept[h] for h in hosts.get(structure, ())]
             verdict = judge(
-                logits.cpu().numpy(),
+                logits.cpu().numpy() / self._temperature,
                 ontology()[structure],
                 voxel_ml,
                 middle,

@@ -1,0 +1,125 @@
+"""How far a model's probabilities can be believed: reliability by voxel, expected calibration error, temperature.
+
+Confidence is the expected Dice of a mask under the model's probabilities. Probabilities of a network that was trained
+with a Dice loss are too sure; one temperature for all logits, fitted on held-out cases, mends that (Guo et al., On
+Calibration of Modern Neural Networks, ICML 2017). Masks do not change: the threshold stays at a logit of zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+
+from encoders.geometry import Box
+from encoders.learning.cases import Case
+from encoders.segmenters.embedded import EmbeddedSegmenter
+from eval.held_out import truths, volume_of
+
+BINS = 10
+MARGIN_MM = 15.0
+"""Voxels count within this of the structure's box: far away everything is surely nothing."""
+RANGE = (0.5, 20.0)
+"""Of temperatures to try."""
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """Logits (N,) and truth (N,) bool of one structure of one case."""
+
+    structure: str
+    logits: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Voxels whose probability lies in one tenth: how many, their mean probability, and the share that is right."""
+
+    voxels: int
+    probability: float
+    share: float
+
+
+def reliability(probability: np.ndarray, truth: np.ndarray) -> list[Bin]:
+    """The reliability curve in `BINS` bins of equal width; empty ones are left out."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    bins = []
+    for n in range(BINS):
+        inside = place == n
+        if inside.any():
+            bins.append(
+                Bin(int(inside.sum()), float(probability[inside].mean()), float(truth[inside].mean()))
+            )
+    return bins
+
+
+def calibration_error(bins: Iterable[Bin]) -> float:
+    """Expected calibration error: mean distance between probability and share, weighed by voxels."""
+    known = list(bins)
+    total = sum(b.voxels for b in known)
+    return sum(b.voxels * abs(b.probability - b.share) for b in known) / total if total else 0.0
+
+
+def fit_temperature(samples: Iterable[Voxels]) -> float:
+    """The temperature with the least cross-entropy, every structure weighing the same. Raises ValueError for none."""
+    known = list(samples)
+    if not known:
+        raise ValueError("a temperature needs at least one structure with a reference")
+
+    def cost(log_temperature: float) -> float:
+        total = 0.0
+        for sample in known:
+            x = sample.logits / np.exp(log_temperature)
+            total += float(np.mean(np.logaddexp(0, x) - x * sample.truth))
+        return total
+
+    low, high = np.log(RANGE)
+    return float(np.exp(minimize_scalar(cost, bounds=(low, high), method="bounded").x))
+
+
+def voxels_of(segmenter: EmbeddedSegmenter, case: Case) -> list[Voxels]:
+    """Logits and truth around every structure that a held-out case knows, on the model's grid."""
+    from encoders.inference import decode_in_parts, extract_features
+
+    model, volume = segmenter.model, volume_of(case)
+    trained = model.config.structures
+    known = {name: (mask, counts) for name, mask, counts, _ in truths(case, trained)}
+    study = extract_features(model, volume)
+    names = list(known)
+    found = []
+    for index, logits in decode_in_parts(model, study, model.embeddings(names)):
+        mask, counts = (array[study.body.slices] for array in known[names[index]])
+        box = Box.of_mask(mask)
+        if box is None:
+            continue
+        near = box.grown(round(MARGIN_MM / case.spacing_mm), mask.shape).slices
+        where = counts[near]
+        values = logits.cpu().numpy().astype(np.float32)[near]
+        found.append(Voxels(names[index], values[where], mask[near][where]))
+    return found
+
+
+def calibrate(segmenter: EmbeddedSegmenter, cases: Iterable[Case]) -> dict[str, Any]:
+    """{"temperature", "structures": {id: {"before", "after"}}, "curve"}: errors at temperature 1 and the fitted one.
+
+    The temperature is fitted and measured on the same cases, so the errors after it are optimistic.
+    """
+    samples = [sample for case in cases for sample in voxels_of(segmenter, case)]
+    temperature = fit_temperature(samples)
+
+    def error(sample: Voxels, t: float) -> float:
+        return round(calibration_error(reliability(expit(sample.logits / t), sample.truth)), 4)
+
+    every = np.concatenate([s.logits for s in samples]), np.concatenate([s.truth for s in samples])
+    return {
+        "temperature": round(temperature, 3),
+        "structures": {
+            s.structure: {"before": error(s, 1.0), "after": error(s, temperature)} for s in samples
+        },
+        "curve": [asdict(b) for b in reliability(expit(every[0] / temperature), every[1])],
+    }
