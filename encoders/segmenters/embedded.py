@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encoders import levels
 from encoders.errors import BodyMapsError
 from encoders.geometry import Box
 from encoders.segmenters.base import Mask, Progress, Quality
@@ -102,7 +103,8 @@ class EmbeddedSegmenter:
     def supported(self) -> frozenset[str]:
         if self._measured:
             return frozenset(s for s, entry in self._measured.items() if entry["level"] != "unsupported")
-        return frozenset(self._trained)
+        counted = levels.names() if {levels.GROUP, levels.ANCHOR} <= set(self._trained) else ()
+        return frozenset([*self._trained, *counted])
 
     def quality(self, structure: str) -> Quality:
         entry = self._measured.get(structure)
@@ -131,7 +133,11 @@ class EmbeddedSegmenter:
         unknown = [s for s in structures if s not in self.supported()]
         if unknown:
             raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
-        return self._masks(volume, structures, self.model.embeddings(structures), progress)
+        drawn = [s for s in structures if s in self._trained]
+        masks = self._masks(volume, drawn, self.model.embeddings(drawn), progress) if drawn else {}
+        if len(drawn) < len(structures):
+            masks |= self._counted(volume, progress)
+        return {s: masks[s] for s in structures}
 
     def _masks(
         self, volume: Volume, structures: Sequence[str], text: Tensor, progress: Progress | None
@@ -179,6 +185,37 @@ class EmbeddedSegmenter:
             if report:
                 report((index + 1) / len(names), f"drawing {ontology()[structure].name}")
         return {structure: masks[structure] for structure in structures}
+
+    def _counted(self, volume: Volume, progress: Progress | None) -> dict[str, Mask]:
+        """Every vertebral level, out of the mask of all vertebrae; all absent, unsure, when they cannot be counted."""
+        import torch
+        from scipy.special import expit
+
+        from encoders.inference import decode, to_study_grid
+        from encoders.postprocess import Verdict, judge
+        from prompts.ontology import ontology
+
+        study = self._features(volume, progress)
+        logits = decode(self.model, study, self.model.embeddings([levels.GROUP, levels.ANCHOR]))
+        bone, sacrum = (values.cpu().numpy() / self._temperature for values in logits)
+        middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
+        group, anchor = (
+            judge(values, ontology()[name], study.grid.voxel_ml, middle, width)
+            for values, name in ((bone, levels.GROUP), (sacrum, levels.ANCHOR))
+        )
+        found = levels.divide(group.keep, expit(bone), anchor.keep, study.grid.spacing[0])
+        shape = volume.geometry.shape
+        masks = {}
+        for name in levels.names():
+            if name not in found:
+                masks[name] = Mask.absent(name, shape, group.confidence if found else 0.0)
+                continue
+            # towards its neighbours a level ends half-way between their voxels
+            others = logits[0].clone()
+            others[torch.from_numpy(group.keep & ~found[name]).to(others.device)] *= -1
+            verdict = Verdict(found[name], group.confidence)
+            masks[name] = self._to_study(name, others, verdict, study, volume, to_study_grid)
+        return masks
 
     @staticmethod
     def _to_study(structure, logits, verdict, study, volume: Volume, to_study_grid) -> Mask:
