@@ -114,3 +114,24 @@ def judge(
     if not keep.any():
         return Verdict(keep, float(1 - np.percentile(probability, 99.99)))
     return Verdict(keep, confidence_of(probability, keep))
+
+
+def typical_volume(structure: str) -> tuple[float, float] | None:
+    """The typical range in ml of a structure, of a group the sum of its members'; None when it is not known."""
+    words = ontology()
+    ranges = [words[leaf].volume_ml for leaf in words.leaves(structure)]
+    known = [r for r in ranges if r is not None]
+    if len(known) < len(ranges):
+        return None
+    return sum(r[0] for r in known), sum(r[1] for r in known)
+
+
+def plausible(structure: str, hu: np.ndarray, voxel_ml: float) -> bool:
+    """Whether a mask's volume and mean HU lie in the ontology's typical ranges (and there are such ranges).
+
+    hu: (n,) Hounsfield units of the mask's voxels.
+    """
+    volume, density = typical_volume(structure), ontology()[structure].hu
+    if not len(hu) or volume is None or density is None:
+        return False
+    return volume[0] <= len(hu) * voxel_ml <= volume[1] and density[0] <= float(hu.mean()) <= density[1]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from encoders.postprocess import plausible
 from encoders.segmenters.base import Mask
 from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.volume import Volume
@@ -21,7 +22,6 @@ from eval.dataset import references
 from eval.held_out import held_out_cases, score_case, volume_of
 from eval.scores import score
 from eval.tables import markdown
-from prompts.ontology import ontology
 
 VALIDATED_DICE = 0.80
 EXPERIMENTAL_DICE = 0.30
@@ -44,21 +44,6 @@ def level(dices: Sequence[float]) -> str:
     if mean >= VALIDATED_DICE:
         return "validated"
     return "experimental" if mean >= EXPERIMENTAL_DICE else "unsupported"
-
-
-def plausible(mask: Mask, volume: Volume) -> bool:
-    """Whether a mask's volume and mean HU lie in the ontology's typical ranges (and there are such ranges)."""
-    typical = ontology()[mask.structure]
-    if mask.box is None or typical.hu is None:
-        return False
-    leaves = [ontology()[leaf].volume_ml for leaf in ontology().leaves(mask.structure)]
-    if any(leaf is None for leaf in leaves):
-        return False
-    low = sum(leaf[0] for leaf in leaves if leaf)
-    high = sum(leaf[1] for leaf in leaves if leaf)
-    ml = mask.voxel_count * volume.geometry.voxel_ml
-    mean = float(volume.hu[mask.box.slices][mask.voxels].mean())
-    return low <= ml <= high and typical.hu[0] <= mean <= typical.hu[1]
 
 
 def entry(structure: str, scores: Sequence[Score], looked_plausible: bool) -> dict[str, Any]:
@@ -101,7 +86,7 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
     for case in cases:
         volume = volume_of(case)
         found_masks = segmenter.segment(volume, trained)
-        fits |= {name: fits.get(name, True) and plausible(m, volume) for name, m in found_masks.items()}
+        fits |= {name: fits.get(name, True) and _fits(m, volume) for name, m in found_masks.items()}
         scores += [
             Score(row.structure, row.case, row.dice, row.nsd, row.source)
             for row in score_case(found_masks, case, volume)
@@ -112,6 +97,13 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
         "scores": [asdict(s) for s in scores],
         "calibration": calibrate(segmenter, cases),
     }
+
+
+def _fits(mask: Mask, volume: Volume) -> bool:
+    """Whether a mask on a CT is there and plausible."""
+    if mask.box is None:
+        return False
+    return plausible(mask.structure, volume.hu[mask.box.slices][mask.voxels], volume.geometry.voxel_ml)
 
 
 def markdown_of(table: dict[str, Any]) -> str:

@@ -211,9 +211,9 @@ class _Labels:
             self.hu, self.spacing, Path(layer["teacher"]), layer["structures"]
         ):
             self.mark(name, mask, only_free=True)
+            self.complete.add(name)
             doubts |= uncertain
         self.mark(UNCERTAIN, doubts, only_free=True)
-        self.complete |= set(layer["structures"])
 
 
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from encoders.learning.cases import OUTSIDE, Case
+
+FAVOURED_SHARE = 0.45
+"""Of the windows, where a recipe favours structures."""
 
 
 class Fields(NamedTuple):
@@ -21,7 +25,7 @@ class Fields(NamedTuple):
     trusted: Tensor  # (X, Y, Z) bool
     depth: Tensor  # distance to the outside of the body
     rim: Tensor  # distance to the border of the own structure
-    seeds: tuple[Tensor, ...]  # voxel coordinates of each label, subsampled, to centre windows on
+    seeds: dict[str, Tensor]  # voxel coordinates of each label, subsampled, to centre windows on
     body: Tensor  # (n, 3) voxel coordinates of the body, subsampled
 
 
@@ -46,13 +50,13 @@ def fields(case: Case, rng: np.random.Generator) -> Fields:
     spacing = (case.spacing_mm,) * 3
     depth = np.minimum(edt.edt(body.astype(np.uint8), anisotropy=spacing), 255).astype(np.float32)
     rim = np.minimum(edt.edt(labels, anisotropy=spacing), 255).astype(np.float32)
-    seeds = []
+    seeds = {}
     for value in range(1, len(case.names)):
         if case.names[value] == OUTSIDE:
             continue
         where = np.argwhere(labels == value)
         if len(where):
-            seeds.append(torch.from_numpy(rng.permutation(where)[:400]))
+            seeds[case.names[value]] = torch.from_numpy(rng.permutation(where)[:400])
     inside = rng.permutation(np.argwhere(body))[:4000]
     return Fields(
         case,
@@ -63,17 +67,26 @@ def fields(case: Case, rng: np.random.Generator) -> Fields:
         else torch.from_numpy(case.trusted),
         torch.from_numpy(depth),
         torch.from_numpy(rim),
-        tuple(seeds),
+        seeds,
         torch.from_numpy(inside),
     )
 
 
-def _centre(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -> Tensor:
+def _centre(
+    source: Fields, size: tuple[int, int, int], rng: np.random.Generator, favoured: Collection[str]
+) -> Tensor:
     """Half of the windows are drawn to a random structure, the rest to a random voxel of the body.
 
+    Most structures of a whole-trunk map are bones: with favoured ones, 45 % of all windows go to one of them first.
     Where the scan is longer than the window the window stays about inside it, as in sliding window inference.
     """
-    pool = source.seeds[rng.integers(len(source.seeds))] if rng.random() < 0.5 else source.body
+    names = list(source.seeds)
+    chosen = [name for name in names if name in favoured]
+    if chosen and rng.random() < FAVOURED_SHARE:
+        names = chosen
+    elif rng.random() >= 0.5:
+        names = []
+    pool = source.seeds[names[rng.integers(len(names))]] if names else source.body
     shape, half = torch.tensor(source.labels.shape) / 1.0, torch.tensor(size) / 2
     low, high = torch.minimum(half, shape / 2), torch.maximum(shape - half, shape / 2)
     centre = pool[rng.integers(len(pool))].float().clamp(low, high)
@@ -92,12 +105,14 @@ def _rotation(angles: np.ndarray) -> Tensor:
     return torch.from_numpy(Rotation.from_euler("xyz", angles, degrees=True).as_matrix()).float()
 
 
-def draw(source: Fields, size: tuple[int, int, int], rng: np.random.Generator) -> Window:
+def draw(
+    source: Fields, size: tuple[int, int, int], rng: np.random.Generator, favoured: Collection[str] = ()
+) -> Window:
     """A window of `size` voxels around a random centre, rotated, scaled and elastically deformed.
 
-    Never mirrored: left and right must stay what they are.
+    favoured: label names that windows are drawn to more often. Never mirrored: left and right must stay what they are.
     """
-    centre = _centre(source, size, rng)
+    centre = _centre(source, size, rng, favoured)
     matrix = _rotation(rng.normal(0, (4, 4, 7)))
     scale = torch.from_numpy(np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.06, 3))).float()
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]

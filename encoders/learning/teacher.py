@@ -12,7 +12,7 @@ from encoders.checkpoints import load_model
 from encoders.device import device
 from encoders.geometry import Geometry
 from encoders.inference import decode_in_parts, extract_features
-from encoders.postprocess import judge
+from encoders.postprocess import judge, plausible
 from encoders.volume import Volume
 from prompts.ontology import ontology
 
@@ -23,7 +23,8 @@ def predictions(
     """(structure, mask, uncertain) per structure on the CT's own isotropic RAS+ grid, bool (X, Y, Z).
 
     A voxel is uncertain when its probability lies between 1 - `sure` and `sure`, or when the anatomy rules of
-    `postprocess.yaml` dropped it; the mask holds the certain ones. The weights' spacing must be the CT's.
+    `postprocess.yaml` dropped it; the mask holds the certain ones. Structures whose volume or density is not plausible
+    are left out. The weights' spacing must be the CT's.
     """
     model = load_model(weights).to(device()).eval()
     volume = Volume(hu, Geometry(hu.shape, np.diag([spacing, spacing, spacing, 1.0])))
@@ -36,5 +37,7 @@ def predictions(
         verdict = judge(logits.cpu().numpy(), ontology()[structures[index]], spacing**3 / 1000, middle, width)
         mask = np.zeros(hu.shape, bool)
         mask[study.body.slices] = verdict.keep
+        if not plausible(structures[index], hu[mask], spacing**3 / 1000):
+            continue
         mask &= probability >= sure
         yield structures[index], mask, (probability > 1 - sure) & ~mask

@@ -191,7 +191,7 @@ class Trainer:
     def _sample(self) -> Sample:
         """A window of a random case, painted or real, with lesions planted in it when the recipe says so."""
         source, synthetic = self._pick()
-        window = draw(source, self.model.config.window, self.rng)
+        window = draw(source, self.model.config.window, self.rng, self.recipe.get("favoured", ()))
         names = source.case.names
         if synthetic or window.hu is None:
             hu, strength = paint(window, names, self.rng, blobs=self.shapes is None), 1.0
@@ -265,7 +265,7 @@ class Trainer:
                 balance=0.5,
                 smooth=5.0,
             )
-            loss = loss + extra
+            loss = loss + self.recipe["tumours"].get("weight", 1.0) * extra
         self._descend(loss)
         return float(loss.detach()), float(dice.detach())
 
@@ -346,6 +346,12 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     out = folder or Path("runs") / content["name"]
     if "after" in content and "init" not in content:
         content["init"] = str(_stage(Path(content["after"]), data, out.parent))
+    if "teach" in content:
+        teach = content["teach"]
+        lesson = {"teacher": content["init"], "structures": teach["structures"]}
+        for case in content["cases"]:
+            if case["name"] in teach["cases"]:
+                case["labels"] = [*case["labels"], lesson]
     Trainer(content, data, out).run()
     return out / "weights.safetensors"
 

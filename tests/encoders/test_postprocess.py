@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from encoders.postprocess import confidence_of, host_organs, judge
+from encoders.postprocess import confidence_of, host_organs, judge, plausible
 from prompts.ontology import ontology
 
 
@@ -78,3 +78,18 @@ def test_hosts_are_the_fewest_that_cover_the_organ():
     assert host_organs("kidney_cyst", known) == ("kidney_left",)
     assert host_organs("pancreas_tumor", known) == ()
     assert host_organs("liver", known) == ()
+
+
+@pytest.mark.parametrize(
+    ("structure", "hu", "size", "expected"),
+    [
+        ("liver", 60, 30, True),
+        ("liver", -800, 30, False),
+        ("liver", 60, 3, False),
+        ("liver", 60, 0, False),
+        ("kidneys", 150, 16, True),
+        ("kidneys", 150, 8, False),
+    ],
+)
+def test_plausible_means_typical_volume_and_density(structure, hu, size, expected):
+    assert plausible(structure, np.full(size**3, hu), 0.064) is expected

@@ -1,12 +1,9 @@
 import numpy as np
-import pytest
 
-from encoders.geometry import Geometry
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.segmenters.base import Mask
-from encoders.volume import Volume
 from eval.held_out import score_case, truths, volume_of
-from eval.quality import Score, entry, level, markdown_of, plausible
+from eval.quality import Score, entry, level, markdown_of
 
 
 def case(complete=(), weak=(), trusted=None):
@@ -61,15 +58,6 @@ def test_an_unmeasured_structure_is_never_validated():
     assert entry("aorta", scores, True)["level"] == "experimental"
     assert entry("aorta", scores, True)["dice"] is None
     assert entry("aorta", scores, False)["level"] == "unsupported"
-
-
-@pytest.mark.parametrize(("hu", "size", "expected"), [(60, 30, True), (-800, 30, False), (60, 3, False)])
-def test_plausible_means_typical_volume_and_density(hu, size, expected):
-    shape = (40, 40, 40)
-    volume = Volume(np.full(shape, hu, np.int16), Geometry(shape, np.diag([4.0, 4.0, 4.0, 1.0])))
-    mask = np.zeros(shape, bool)
-    mask[:size, :size, :size] = True
-    assert plausible(Mask.from_full("liver", mask, 0.9), volume) is expected
 
 
 def test_the_tables_name_every_structure():
