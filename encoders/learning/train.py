@@ -24,6 +24,7 @@ from encoders.learning.losses import TargetTable, partial_loss
 from encoders.learning.recipe import read_recipe
 from encoders.learning.sampling import Fields, Window, draw, fields
 from encoders.learning.synthesis import acquire, paint, recolour
+from encoders.learning.text import train_text_encoder
 from encoders.learning.tumours import LESIONS, add_tumours
 from encoders.packages import cache_dir
 from encoders.universal import ModelConfig, UniversalModel
@@ -337,8 +338,8 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     """Runs a recipe to its end and returns the path of the averaged weights.
 
     A recipe that comes `after` another starts from its weights, in a folder beside its own; that one runs first where
-    it has not ended. `init` names weights instead. `steps` replaces the last phase's end. Raises BodyMapsError when
-    data is missing.
+    it has not ended. `init` names weights instead. `teach` adds labels of those weights to cases; with `text` the text
+    encoder is tuned to the new ones. `steps` replaces the last phase's end. Raises BodyMapsError when data is missing.
     """
     content = read_recipe(recipe)
     if steps is not None:
@@ -353,7 +354,10 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
             if case["name"] in teach["cases"]:
                 case["labels"] = [*case["labels"], lesson]
     Trainer(content, data, out).run()
-    return out / "weights.safetensors"
+    weights = out / "weights.safetensors"
+    if "text" in content:
+        train_text_encoder(load_model(weights), content["text"]["steps"]).save(out / "text.safetensors")
+    return weights
 
 
 def _stage(recipe: Path, data: Path, folder: Path) -> Path:

@@ -9,6 +9,7 @@ import yaml
 
 from encoders.checkpoints import read_config
 from encoders.learning.train import train
+from encoders.text.embedded import EmbeddedTextEncoder
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def data(tmp_path):
         "name": "second",
         "after": str(tmp_path / "first.yaml"),
         "model": {"structures": ["spleen", "liver"]},
+        "text": {"steps": 3},
     }
     (tmp_path / "second.yaml").write_text(yaml.safe_dump(second))
     return tmp_path
@@ -64,6 +66,8 @@ def test_one_command_runs_the_stages_before(data, monkeypatch):
     assert config.structures == ("spleen", "liver")
     assert notes["step"] == 2
     assert read_config(runs / "first" / "weights.safetensors")[1]["step"] == 2
+    assert EmbeddedTextEncoder.load(runs / "second" / "text.safetensors").encode(["spleen"]).shape == (1, 16)
+    assert not (runs / "first" / "text.safetensors").exists()
     ended = (runs / "first" / "weights.safetensors").stat().st_mtime_ns
     train(data / "second.yaml", data, runs / "second", steps=3)
     assert read_config(weights)[1]["step"] == 3
