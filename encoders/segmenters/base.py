@@ -20,6 +20,24 @@ Level = Literal["validated", "experimental", "unsupported"]
 
 
 @dataclass(frozen=True)
+class Detection:
+    """How well whole patients were told apart by one kind of lesion, as measured (`bodymaps eval detection`).
+
+    sensitivity, specificity: 0..1, or None where no patient of that kind was measured.
+    positives, negatives: how many patients with and without the lesion were measured.
+    threshold_mm3: a patient counts as positive when one piece of the mask is larger than this.
+    note: what a user should know of the measurement, one sentence or "".
+    """
+
+    sensitivity: float | None
+    specificity: float | None
+    positives: int
+    negatives: int
+    threshold_mm3: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Quality:
     """How good a segmenter is at one structure, as measured.
 
@@ -27,12 +45,14 @@ class Quality:
         or unsupported.
     dice: mean Dice over `cases` held-out studies; None when it was not measured.
     note: what a user should know, one sentence or "".
+    detection: for a lesion, how well patients with it were told from those without; None when not measured.
     """
 
     level: Level
     dice: float | None = None
     cases: int = 0
     note: str = ""
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 from encoders import levels
 from encoders.errors import BodyMapsError
 from encoders.geometry import Box
-from encoders.segmenters.base import Mask, Progress, Quality
+from encoders.segmenters.base import Detection, Mask, Progress, Quality
 from encoders.volume import Volume
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ class EmbeddedSegmenter:
         entry = self._measured.get(structure)
         if entry is None:
             return Quality("experimental" if structure in self.supported() else "unsupported")
-        return Quality(entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""))
+        detection = Detection(**entry["detection"]) if entry.get("detection") else None
+        return Quality(
+            entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""), detection
+        )
 
     def _features(self, volume: Volume, progress: Progress | None):
         from encoders.inference import extract_features

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from assistant.regions import LIVER_SEGMENTS, derive, rule_for
+from assistant.liver import LIVER_SEGMENTS
+from assistant.regions import derive, rule_for
 from encoders.segmenters.base import Mask
 from eval.phantoms import Block, Ellipsoid, Tube, grid, rasterise
 
@@ -114,6 +115,68 @@ def test_segments_fill_the_liver_and_are_where_couinaud_puts_them(liver):
     assert place[8][1] > place[7][1]  # 8 in front of 7
     assert place[2][0] < place[4][0] < place[5][0]  # from the patient's left to the right
     assert "portal vein" in parts["liver_segment_7"].method
+
+
+def veins(*degrees):
+    """Tubes from the vena cava outwards and up, at these angles: 0 is ahead, positive to the patient's right."""
+    return [
+        Tube((20, -40, 10), (20 + 70 * np.sin(turn), -40 + 70 * np.cos(turn), 40), 8)
+        for turn in np.deg2rad(degrees)
+    ]
+
+
+def test_hepatic_veins_split_the_segments_where_they_are_found(liver):
+    geometry, organ, landmarks = liver
+    tubes = np.any([rasterise(tube, geometry) for tube in veins(-40, 10, 65)], axis=0)
+    landmarks |= {"hepatic_vessel": Mask.from_full("hepatic_vessel", tubes, 0.9)}
+    parts = derive(rule_for("liver_segment_8"), organ, landmarks, geometry)
+    assert "three hepatic veins" in parts["liver_segment_8"].method
+    assert "approximation" not in parts["liver_segment_8"].method
+    for number, (low, high) in {4: (-40, 10), 5: (10, 65), 8: (10, 65)}.items():
+        at = geometry.to_world(np.argwhere(parts[f"liver_segment_{number}"].mask.full()))
+        turn = np.rad2deg(np.arctan2(at[:, 0] - 20, at[:, 1] + 40))
+        assert low - 5 <= np.quantile(turn, 0.02)
+        assert np.quantile(turn, 0.98) <= high + 5
+    lobes = derive(rule_for("liver_lobe_left"), organ, landmarks, geometry)
+    of_left = [parts[f"liver_segment_{n}"].mask.voxel_count for n in (1, 2, 3, 4)]
+    assert lobes["liver_lobe_left"].mask.voxel_count == sum(of_left)
+
+
+@pytest.mark.parametrize("degrees", [(0, 10, 20), (-40, 10), tuple(range(-60, 90, 10))])
+def test_vessels_that_are_not_three_veins_leave_the_approximation(liver, degrees):
+    geometry, organ, landmarks = liver
+    tubes = np.any([rasterise(tube, geometry) for tube in veins(*degrees)], axis=0)
+    landmarks |= {"hepatic_vessel": Mask.from_full("hepatic_vessel", tubes, 0.9)}
+    parts = derive(rule_for("liver_segment_8"), organ, landmarks, geometry)
+    assert "approximation, not from the hepatic veins" in parts["liver_segment_8"].method
+
+
+@pytest.mark.parametrize("tilt", [0, 20])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_kidney_poles_are_thirds_along_the_kidney(side, tilt):
+    geometry = grid((50, 40, 70), 2.0)
+    tilt = tilt if side == "left" else -tilt
+    kidney = mask_of(f"kidney_{side}", Ellipsoid((0, 0, 0), (20, 18, 55), (0.0, tilt, 0.0)), geometry)
+    parts = derive(rule_for(f"kidney_upper_pole_{side}"), kidney, {}, geometry)
+    upper, mid, lower = (parts[f"kidney_{pole}_pole_{side}"].mask for pole in ("upper", "mid", "lower"))
+    assert centroid(upper, geometry)[2] > centroid(mid, geometry)[2] > centroid(lower, geometry)[2]
+    # of an ellipsoid the outer thirds of the length hold 7/27 of the volume each
+    shares = [m.voxel_count / kidney.voxel_count for m in (upper, mid, lower)]
+    assert shares == pytest.approx([7 / 27, 13 / 27, 7 / 27], abs=0.02)
+    assert "approximation" in parts[f"kidney_mid_pole_{side}"].method
+    axis = centroid(upper, geometry) - centroid(lower, geometry)
+    lean = np.rad2deg(np.arctan2(axis[0], axis[2]))
+    assert lean == pytest.approx(tilt, abs=3)
+
+
+def test_the_lesion_of_the_other_kidney_is_no_part_of_this_one():
+    geometry = grid((100, 40, 60), 2.0)
+    kidney = mask_of("kidney_left", Ellipsoid((-50, 0, 0), (20, 18, 50)), geometry)
+    solids = [Ellipsoid((-50, 0, 48), (9, 9, 9)), Ellipsoid((50, 0, 0), (9, 9, 9))]
+    tumors = Mask.from_full("kidney_tumor", np.any([rasterise(s, geometry) for s in solids], axis=0), 0.9)
+    parts = derive(rule_for("kidney_upper_pole_left"), kidney, {}, geometry, [tumors])
+    total = np.any([region.mask.full() for region in parts.values()], axis=0)
+    assert np.array_equal(total, kidney.full() | rasterise(solids[0], geometry))
 
 
 def test_no_rule_for_what_is_no_region():

@@ -126,3 +126,14 @@ def test_phrases_land_at_their_structure(phrase, structure):
     found, similarity = EmbeddedSegmenter().nearest(phrase)
     assert found == structure
     assert similarity > 0.5
+
+
+def test_measured_detection_is_part_of_the_quality(monkeypatch, tmp_path):
+    figures = {"sensitivity": 0.8, "specificity": 0.9, "positives": 10, "negatives": 20, "threshold_mm3": 100}
+    record = {"structures": {"liver_tumor": {"level": "experimental", "dice": None, "detection": figures}}}
+    path = tmp_path / "quality.json"
+    path.write_text(json.dumps(record))
+    monkeypatch.setattr(embedded, "QUALITY", path)
+    detection = EmbeddedSegmenter().quality("liver_tumor").detection
+    assert (detection.sensitivity, detection.negatives, detection.threshold_mm3) == (0.8, 20, 100)
+    assert EmbeddedSegmenter().quality("liver").detection is None
