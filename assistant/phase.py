@@ -21,6 +21,16 @@ def _rules() -> dict[str, Any]:
     return yaml.safe_load(files("assistant").joinpath("data/phase.yaml").read_text(encoding="utf-8"))
 
 
+def phase_evidence() -> list[str]:
+    """The structures whose densities tell the phase."""
+    return list(_rules()["evidence"])
+
+
+def phase_limits() -> list[dict[str, Any]]:
+    """What a phase does not allow: {"phases", "of", "measures" (optional), "note"}."""
+    return _rules()["limits"]
+
+
 def contrast_phase(work: Workspace, progress: Progress | None = None) -> dict[str, Any]:
     """{"phase", "sure", "mean_hu": {id: HU}, "line"}; phase is None when the aorta tells nothing."""
     data, say = _rules(), words()["describe"]

@@ -110,10 +110,7 @@ def _finding(record: Mapping[str, Any]) -> str:
     say = words()["findings"]
     label, sure = _capital(record["label"]), round(100 * record["confidence"])
     if not record["present"]:
-        if record["kind"] == "lesion":
-            return say["lesion_absent"].format(label=record["label"], sure=sure)
-        kind = "absent" if record["confidence"] >= words()["sure_below"] else "absent_unsure"
-        return say[kind].format(label=label, sure=sure)
+        return _absent(record, label, sure)
     if record["context"]:
         return say["context"].format(label=record["label"], facts=_extent(record))
     sentences = [say["present"].format(label=label, facts=", ".join(_facts(record)))]
@@ -131,7 +128,46 @@ def _finding(record: Mapping[str, Any]) -> str:
         sentences.append(say["unsure"].format(sure=sure))
     if record["method"]:
         sentences.append(_sentence(_capital(record["method"])))
+    if record["hosts"] and record["organ"] is None:
+        labels = [h["label"] for h in record["hosts"] if h["present"]]
+        sentences += [say["not_in_host"].format(hosts=sentence_list(labels))] if labels else []
     return " ".join(dict.fromkeys(sentences))
+
+
+def _absent(record: Mapping[str, Any], label: str, sure: int) -> str:
+    """What was not found, and whether it could have been."""
+    say = words()["findings"]
+    if record["kind"] == "lesion":
+        missing = [h for h in record["hosts"] if not h["present"]]
+        if missing and len(missing) == len(record["hosts"]):
+            hosts, where = _hosts(missing)
+            return say["lesion_no_host"].format(label=label, hosts=hosts, where=where)
+        sentences = [say["lesion_absent"].format(label=record["label"], sure=sure)]
+        if missing:
+            hosts, where = _hosts(missing)
+            sentences.append(say["host_missing"].format(hosts=hosts, where=where))
+        sentences += [
+            say["host_cut"].format(hosts=host["label"], edges=sentence_list(host["cut_off"]))
+            for host in record["hosts"]
+            if host["cut_off"]
+        ]
+        return " ".join(sentences)
+    if record["view"] in ("above", "below"):
+        landmarks = sentence_list(record["judged_by"])
+        return say["absent_outside"].format(label=label, where=record["view"], landmarks=landmarks)
+    if record["view"] == "partly":
+        landmarks = sentence_list(record["judged_by"])
+        return say["absent_partly"].format(label=label, sure=sure, landmarks=landmarks)
+    kind = "absent" if record["confidence"] >= words()["sure_below"] else "absent_unsure"
+    return say[kind].format(label=label, sure=sure)
+
+
+def _hosts(missing: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The names of organs that were not found, and where they would lie."""
+    views = {h["view"] for h in missing}
+    outside = views.pop() if len(views) == 1 else ""
+    where = words()["findings"]["host_outside"].format(where=outside) if outside in ("above", "below") else ""
+    return sentence_list([h["label"] for h in missing]), where
 
 
 def _notes(text: str) -> list[str]:

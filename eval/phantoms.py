@@ -158,6 +158,24 @@ class Arch:
         return np.subtract(self.centre, reach), np.add(self.centre, reach)
 
 
+@dataclass(frozen=True)
+class Union:
+    """Several solids that do not overlap, as one."""
+
+    solids: tuple[Solid, ...]
+
+    @property
+    def volume_ml(self) -> float:
+        return sum(solid.volume_ml for solid in self.solids)
+
+    def contains(self, points: npt.NDArray) -> npt.NDArray[np.bool_]:
+        return np.any([solid.contains(points) for solid in self.solids], axis=0)
+
+    def bounds(self) -> tuple[npt.NDArray, npt.NDArray]:
+        low, high = zip(*(solid.bounds() for solid in self.solids), strict=True)
+        return np.min(low, axis=0), np.max(high, axis=0)
+
+
 def grid(
     shape: Sequence[int],
     spacing: float | Sequence[float] = 1.0,

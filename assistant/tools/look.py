@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.answer import BoundingBox, Finding, measurement_dict
-from assistant.lesions import location, parts, shares
+from assistant.lesions import parts
 from assistant.measure import KINDS, Measurement, Unmeasurable, measure
 from assistant.tools.base import Query, Turn
+from assistant.tools.conditions import cut_off, hosts_of, phase_notes, view_of
+from assistant.tools.places import lies_in, organ_of, places
 from assistant.wording import words
 from assistant.workspace import Found
 from encoders.geometry import Geometry
 from encoders.segmenters.base import Mask
-
-SIDES = (("left", "right"), ("back", "front"), ("bottom", "top"))
-"""The faces of a canonical (RAS+) grid: low and high end of each axis."""
 
 
 @dataclass(eq=False)
@@ -58,6 +57,7 @@ def look(turn: Turn, query: Query, kinds: Sequence[str] | None = None) -> dict[s
     wanted = query.measures if kinds is None else kinds
     for item in seen:
         _measure(turn, item, wanted)
+    notes += phase_notes(turn, found, wanted)
     context = _context(turn, query, reach.unsupported)
     return {
         "findings": [_record(turn, item) for item in (*seen, *context)],
@@ -77,12 +77,12 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
     lesions = parts(found.mask, geometry)
     seen = [Seen(found, mask, n, len(lesions)) for n, mask in enumerate(lesions, start=1)]
     for item in seen:
-        item.place = _place(turn, item.mask)
-    if query.within is not None and query.within not in work.words[structure].within:
-        if not work.can_find(query.within):
+        item.place = places(turn, item.mask)
+    if query.within is not None:
+        if not work.reachable([query.within]).ids:
             notes.append(words()["notes"]["within_unknown"].format(region=work.words[query.within].name))
         else:
-            seen = [item for item in seen if query.within in _place(turn, item.mask, query.within)]
+            seen = [item for item in seen if lies_in(turn, item.mask, query.within)]
     if query.min_mm is not None or query.max_mm is not None:
         low, high = query.min_mm or 0.0, query.max_mm if query.max_mm is not None else float("inf")
         seen = [item for item in seen if low <= _length(turn, item) <= high]
@@ -98,21 +98,6 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
         )
     absent = Mask.absent(structure, found.mask.shape, found.mask.confidence)
     return seen or ([] if lesions else [Seen(found, absent)])
-
-
-def _place(turn: Turn, lesion: Mask, region: str | None = None) -> tuple[str, ...]:
-    """Where a lesion lies: the organ's regions that can be found, else the organs; or whether in one
-    region.
-    """
-    work = turn.workspace
-    hosts = [h for h in work.words[lesion.structure].within if work.can_find(h)]
-    regions = [r for host in hosts for r in work.words.regions_of(host) if work.can_find(r)]
-    lobes_only = [r for r in regions if "lobe" not in r] or regions
-    chosen = lobes_only or hosts
-    if region is not None and region not in chosen:
-        chosen = [region]
-    masks = {name: f.mask for name, f in work.find(chosen, turn.progress).items()} if chosen else {}
-    return tuple(location(shares(lesion, masks, work.study.volume.geometry)))
 
 
 def _length(turn: Turn, item: Seen) -> float:
@@ -186,6 +171,7 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
     if odd:
         turn.warn(words()["warnings"]["implausible"].format(label=label))
     quality = item.found.quality
+    lesion = work.words[item.structure].kind == "lesion"
     return {
         "structure": item.structure,
         "name": name,
@@ -199,6 +185,9 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
         "slices": slices(mask, geometry),
         "cut_off": edges,
         "location": [work.words[place].name for place in item.place],
+        "places": list(item.place),
+        "organ": organ_of(work, item.structure, item.place[0]) if item.place else None,
+        "hosts": hosts_of(turn, item.structure) if lesion else [],
         "measurements": [
             measurement_dict(m) | {"method": m.method, "note": m.note, "cut_off": m.cut_off} for m in numbers
         ],
@@ -216,7 +205,7 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
         "method": item.found.method,
         "typical_ml": typical,
         "implausible": odd,
-    }
+    } | (view_of(turn, item.structure) if not mask.present and not lesion else {})
 
 
 def implausible(measured: Mapping[str, Measurement], typical: tuple[float, float] | None, cut: bool) -> bool:
@@ -236,15 +225,3 @@ def slices(mask: Mask, geometry: Geometry) -> list[int] | None:
         return None
     axis = geometry.axial_axis
     return [mask.box.start[axis], mask.box.stop[axis] - 1]
-
-
-def cut_off(mask: Mask, geometry: Geometry) -> list[str]:
-    """The faces of the scan that a mask reaches, in the patient's terms."""
-    if mask.box is None:
-        return []
-    box, shape = geometry.canonical_box(mask.box), geometry.canonical().shape
-    faces = []
-    for axis, (low, high) in enumerate(SIDES):
-        faces += [low] if box.start[axis] <= 0 else []
-        faces += [high] if box.stop[axis] >= shape[axis] else []
-    return faces

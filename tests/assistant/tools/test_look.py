@@ -7,22 +7,7 @@ from assistant.tools import tools
 from assistant.tools.base import Turn
 from assistant.workspace import Workspace
 from encoders.geometry import Box
-from eval.phantoms import Ellipsoid
-
-
-class Both:
-    """Several solids as one."""
-
-    def __init__(self, *solids):
-        self.solids = solids
-
-    def contains(self, points):
-        return np.any([s.contains(points) for s in self.solids], axis=0)
-
-    def bounds(self):
-        low, high = zip(*(s.bounds() for s in self.solids), strict=True)
-        return np.min(low, axis=0), np.max(high, axis=0)
-
+from eval.phantoms import Ellipsoid, Union
 
 TAIL, HEAD = Ellipsoid((-42, 10, -20), (9, 7, 8)), Ellipsoid((35, 10, -20), (6, 5, 5))
 
@@ -30,7 +15,7 @@ TAIL, HEAD = Ellipsoid((-42, 10, -20), (9, 7, 8)), Ellipsoid((35, 10, -20), (6, 
 @pytest.fixture
 def turn(study, make_segmenter):
     return Turn(
-        Workspace(study, make_segmenter({"pancreas_tumor": Both(TAIL, HEAD)}, absent=["liver_tumor"]))
+        Workspace(study, make_segmenter({"pancreas_tumor": Union((TAIL, HEAD))}, absent=["liver_tumor"]))
     )
 
 
