@@ -49,16 +49,22 @@ class Assistant:
 
         return load(self._segmenter)
 
-    def open(self, study: str | Path | Study, out: str | Path | None = None) -> Session:
+    def open(
+        self,
+        study: str | Path | Study,
+        out: str | Path | None = None,
+        prior: str | Path | Study | None = None,
+    ) -> Session:
         """A session on a CT: a path (NIfTI, MHA, NRRD, DICOM folder, zip) or a Study. Nothing is computed
         yet.
 
-        out: the folder that "export" saves to. Raises BodyMapsError when the CT cannot be read.
+        out: the folder that "export" saves to. prior: an earlier CT of the patient, to compare with.
+        Raises BodyMapsError when a CT cannot be read.
         """
-        from assistant.study import open_study
-
-        opened = open_study(Path(study)) if isinstance(study, (str, Path)) else study
-        return Session(opened, self.segmenter, self._llm, Path(out) if out is not None else None)
+        session = Session(_opened(study), self.segmenter, self._llm, Path(out) if out is not None else None)
+        if prior is not None:
+            session.set_prior(prior)
+        return session
 
 
 class Session:
@@ -74,6 +80,8 @@ class Session:
         self.study = study
         self.out = out
         self.workspace = Workspace(study, segmenter)
+        self.prior: Session | None = None
+        """The session on an earlier CT of the same patient, see `set_prior`."""
         self._llm = llm
         self._history: list[Answer] = []
         self._before: list[tuple[list[Any], dict[str, Found]]] = []
@@ -107,7 +115,9 @@ class Session:
         BodyMapsError when the language model cannot be reached; the conversation is then as it was.
         """
         with self._lock:
-            self.workspace.cancelled.clear()
+            for session in (self, self.prior):
+                if session is not None:
+                    session.workspace.cancelled.clear()
             return self._ask(text, on_event or _ignore)
 
     async def stream(self, text: str) -> AsyncIterator[Event]:
@@ -130,7 +140,22 @@ class Session:
 
     def cancel(self) -> None:
         """Stop the running question, from any thread; it raises Cancelled."""
-        self.workspace.cancelled.set()
+        for session in (self, self.prior):
+            if session is not None:
+                session.workspace.cancelled.set()
+
+    def set_prior(self, study: str | Path | Study | Session | None) -> None:
+        """Take an earlier CT of the patient to compare with; None: no longer any. Nothing is computed yet.
+
+        That it is the earlier one, and of the same patient, is taken as said: no names or dates are kept.
+        Raises BodyMapsError when the CT cannot be read.
+        """
+        if study is None or isinstance(study, Session):
+            prior = study
+        else:
+            prior = Session(_opened(study), self.workspace.segmenter, self._llm)
+        with self._lock:
+            self.prior = prior
 
     def undo(self, steps: int = 1) -> None:
         """Forget the last turns. Masks stay, so asking again costs nothing."""
@@ -148,7 +173,8 @@ class Session:
         from assistant.agent import speak, tokens
 
         started = time.perf_counter()
-        self._turn = Turn(self.workspace, out=self.out, history=self.history)
+        prior = self.prior.workspace if self.prior is not None else None
+        self._turn = Turn(self.workspace, out=self.out, history=self.history, prior=prior)
         self._emit, self._told, self._calls, self._results = emit, False, [], []
         for warning in self.study.warnings if not self._history else ():
             self._turn.warn(warning)
@@ -223,6 +249,12 @@ class Session:
         if plans:
             return str(plans[-1]["status"])
         return "clarify" if messages[-1].text.rstrip().endswith("?") else "chat"
+
+
+def _opened(study: str | Path | Study) -> Study:
+    from assistant.study import open_study
+
+    return open_study(Path(study)) if isinstance(study, (str, Path)) else study
 
 
 def _beyond(result: Mapping[str, Any]) -> bool:

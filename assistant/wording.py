@@ -73,7 +73,8 @@ def _merged(results: Sequence[Result]) -> list[dict[str, Any]]:
             key = record["structure"], record["number"]
             entry = merged.setdefault(key, dict(record) | {"segmenter": result["segmenter"], "silent": True})
             # what a comparison is made of has lines of its own, but a structure that was not found is said
-            entry["silent"] &= bool(result.get("own_words")) and record["present"]
+            own = record["present"] or bool(record.get("said"))
+            entry["silent"] &= bool(result.get("own_words")) and own
             entry["tools"] = [*entry.get("tools", ()), result["tool"]]
             entry["unit"] = result.get("unit") or entry.get("unit")
             entry["context"] = entry.get("context", True) and record["structure"] in result.get("context", ())
@@ -108,14 +109,14 @@ def _lesion_count(records: list[dict[str, Any]]) -> str:
 
 def _finding(record: Mapping[str, Any]) -> str:
     say = words()["findings"]
-    label, sure = _capital(record["label"]), round(100 * record["confidence"])
+    label, sure = capital(record["label"]), round(100 * record["confidence"])
     if not record["present"]:
         return _absent(record, label, sure)
     if record["context"]:
         return say["context"].format(label=record["label"], facts=_extent(record))
     sentences = [say["present"].format(label=label, facts=", ".join(_facts(record)))]
     sentences += [
-        say["unmeasurable"].format(label=label, kind=_kind(m["kind"]), reason=_sentence(m["reason"]))
+        say["unmeasurable"].format(label=label, kind=measure_name(m["kind"]), reason=_sentence(m["reason"]))
         for m in record["unmeasurable"]
     ]
     sentences += [note for m in record["measurements"] for note in _notes(m.get("note", ""))]
@@ -127,7 +128,7 @@ def _finding(record: Mapping[str, Any]) -> str:
     if record["confidence"] < words()["sure_below"]:
         sentences.append(say["unsure"].format(sure=sure))
     if record["method"]:
-        sentences.append(_sentence(_capital(record["method"])))
+        sentences.append(_sentence(capital(record["method"])))
     if record["hosts"] and record["organ"] is None:
         labels = [h["label"] for h in record["hosts"] if h["present"]]
         sentences += [say["not_in_host"].format(hosts=sentence_list(labels))] if labels else []
@@ -233,7 +234,7 @@ def _quality(records: Iterable[Mapping[str, Any]]) -> list[str]:
     if len(groups) == 1:
         return list(groups)
     return [
-        say["joint"].format(labels=_capital(sentence_list(labels)), text=text)
+        say["joint"].format(labels=capital(sentence_list(labels)), text=text)
         for text, labels in groups.items()
     ]
 
@@ -247,7 +248,7 @@ def _distance(item: Mapping[str, Any], result: Result) -> str:
         return say["none"].format(first=first, second=second, reason=_sentence(item["error"]))
     value = number(item["value"], item["unit"], result.get("unit"))
     key = "found" if item["value"] > 0 else "contact"
-    return _capital(say[key].format(first=first, second=second, value=value))
+    return capital(say[key].format(first=first, second=second, value=value))
 
 
 def _unsupported(result: Result) -> list[str]:
@@ -262,15 +263,17 @@ def _unsupported(result: Result) -> list[str]:
     for group, missing in result.get("partial", {}).items():
         names = sentence_list([name.replace("_", " ") for name in missing[:6]])
         more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
-        lines.append(say["partial"].format(label=_capital(group.replace("_", " ")), missing=f"{names}{more}"))
+        lines.append(say["partial"].format(label=capital(group.replace("_", " ")), missing=f"{names}{more}"))
     return lines
 
 
-def _kind(kind: str) -> str:
+def measure_name(kind: str) -> str:
+    """A measure in words, without a number."""
     return words()["measures"][kind].replace(" {value}", "").replace("{value} ", "")
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """With a large first letter."""
     return text[:1].upper() + text[1:]
 
 

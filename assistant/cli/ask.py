@@ -21,6 +21,7 @@ def ask(
     out: Annotated[Path | None, typer.Option(help="Save masks and answer.json in this folder.")] = None,
     llm: Llm = None,
     segmenter: SegmenterSpec = "embedded",
+    prior: Annotated[Path | None, typer.Option(help="An earlier CT of the patient, to compare with.")] = None,
 ) -> None:
     """Ask about a CT, in your own words. Each request is the next turn of one conversation."""
     from assistant import Assistant
@@ -30,7 +31,7 @@ def ask(
     if out is not None and out.exists() and not out.is_dir():
         raise BodyMapsError(f"--out {out} is a file: give a folder")
     with clean_stdout() as stdout:
-        session = Assistant(llm=llm, segmenter=segmenter).open(study, out=out)
+        session = Assistant(llm=llm, segmenter=segmenter).open(study, out=out, prior=prior)
         answers: list[Answer] = []
         for request in requests:
             with Bar("thinking") as bar:

@@ -127,8 +127,12 @@ class Resolver(Ellipsis):
         return [Call("correct", args | wish.extra, (), tuple(scope.ids for scope in mended))]
 
     def _compare(self, wish: Wish) -> list[Call]:
+        if wish.comparison == "prior" and "response" in wish.senses:
+            wish = self._responding(wish)
         if wish.comparison == "prior" and all(target.refers == "one" for target in wish.targets):
             focus = self.finder.focus()
+            if "response" in wish.senses:  # of lesions, whatever was spoken of before
+                focus = [s for s in focus if all(self.lexicon.ontology[id].kind == "lesion" for id in s.ids)]
             return self._prior(wish, focus)
         if wish.targets:
             scopes = self._scopes(wish)
@@ -145,6 +149,15 @@ class Resolver(Ellipsis):
             last = next((senses for senses in asked if senses), ())
             wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")) or ("size",))
         return self._compare_scopes(wish, self._without_classes(scopes))
+
+    def _responding(self, wish: Wish) -> Wish:
+        """Lesions respond, organs do not: "RECIST response of the liver" means its tumors."""
+        plain = [target for target in wish.targets if target.plain]
+        if not plain or len(plain) < len(wish.targets):
+            return wish
+        return replace(
+            wish, targets=(self.finder.compose.lesion_in(Target(lesion="tumor", open=True), plain),)
+        )
 
     def _without_classes(self, scopes: Sequence[Scope]) -> list[Scope]:
         """Less the class of the things compared: "which vertebra is denser, L1 or L2"."""

@@ -73,6 +73,7 @@ class Turn:
     findings: by (structure, number of the lesion or 0), shared by the calls of the turn.
     out: where exports go; None when the user gave no folder.
     history: the answers before this one.
+    prior: the masks of the prior study; None when there is none.
     """
 
     workspace: Workspace
@@ -82,6 +83,7 @@ class Turn:
     findings: dict[tuple[str, int], Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     undone: int = 0
+    prior: Workspace | None = None
 
     def warn(self, text: str) -> None:
         if text not in self.warnings:

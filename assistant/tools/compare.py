@@ -1,4 +1,4 @@
-"""compare: the same measure of two or more structures of one scan, side by side."""
+"""compare: the same measure of two or more structures of one scan, or of one structure in two scans."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from pydantic import Field
 from assistant.tools.base import Query, StructureId, Tool, Turn
 from assistant.tools.look import look
 from assistant.tools.measure import distances
-from assistant.wording import number, usual_measures, words
+from assistant.tools.prior import against_prior
+from assistant.wording import capital, measure_name, number, usual_measures, words
 
 
 class Compare(Query):
     """What to compare."""
 
-    targets: list[StructureId] = Field(default=[], description="two or more structures")
+    targets: list[StructureId] = Field(
+        default=[], description="two or more structures; with a prior: empty is all"
+    )
     study: Literal["prior"] | None = Field(default=None, description="compare with the prior study")
 
 
 def run(turn: Turn, query: Compare) -> dict[str, Any]:
     if query.study is not None:
-        return {"error": words()["compare"]["no_prior"]}
+        if turn.prior is None:
+            return {"error": words()["compare"]["no_prior"]}
+        return against_prior(turn, turn.prior, query)
     if not query.targets:
         return {"error": words()["compare"]["two"]}
     kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]
@@ -40,7 +45,7 @@ def run(turn: Turn, query: Compare) -> dict[str, Any]:
 
 def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: str | None) -> dict[str, Any]:
     """One measure of two findings: values, difference, and what share of the smaller one that is."""
-    say, name = words()["compare"], words()["measures"][kind].format(value="").strip()
+    say, name = words()["compare"], measure_name(kind)
     pair: dict[str, Any] = {"kind": kind, "between": [first["structure"], second["structure"]]}
     values = []
     for record in (first, second):
@@ -51,7 +56,7 @@ def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: st
     of_unit = next(m["unit"] for m in first["measurements"] if m["kind"] == kind)
     a, b = values
     texts = {
-        "measure": name[:1].upper() + name[1:],
+        "measure": capital(name),
         "first": first["label"],
         "second": second["label"],
         "first_value": number(a, of_unit, unit),
@@ -73,4 +78,10 @@ def _compared(first: dict[str, Any], second: dict[str, Any], kind: str, unit: st
     return pair | {"lines": [line]}
 
 
-TOOL = Tool("compare", "Compare a measure of two structures of this scan, or their distance.", Compare, run)
+TOOL = Tool(
+    "compare",
+    "Compare a measure of two structures of this scan, or their distance; with the prior study: changes of organs "
+    "and lesions, new and vanished lesions, RECIST 1.1 response.",
+    Compare,
+    run,
+)

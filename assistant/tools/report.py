@@ -32,6 +32,11 @@ def _data() -> dict[str, Any]:
     return yaml.safe_load(files("assistant").joinpath("data/report.yaml").read_text(encoding="utf-8"))
 
 
+def reported() -> tuple[list[str], list[str]]:
+    """The organs and the lesions that a report is about."""
+    return list(_data()["organs"]), list(_data()["lesions"])
+
+
 def run(turn: Turn, args: Report) -> dict[str, Any]:
     data, work = _data(), turn.workspace
     wanted = {leaf for t in args.targets for leaf in (t, *work.words.leaves(t))}

@@ -61,7 +61,7 @@ def test_compare_with_an_absent_structure_compares_nothing(turn, make_segmenter,
 
 
 def test_compare_with_a_prior_study_is_an_honest_error(turn):
-    assert "no second study" in call(turn, "compare", study="prior")["error"]
+    assert "no prior study" in call(turn, "compare", study="prior")["error"]
 
 
 def test_describe_gives_grid_density_and_phase(turn):
