@@ -72,7 +72,7 @@ class Facts:
             counts=frozenset(
                 c for result in results for c in _counts(result.get("findings", ()), lesions=False)
             ),
-            lesion_counts=frozenset(c for result in results for c in _counts(result.get("findings", ()))),
+            lesion_counts=frozenset(c for result in results for c in _lesion_counts(result)),
             edges=frozenset(edge for r in records for edge in r["cut_off"]),
         )
 
@@ -216,6 +216,15 @@ def _counts(findings: Sequence[Mapping[str, Any]], lesions: bool = True) -> set[
     return {len(present), *per_structure, *(r["of"] for r in present if r["of"])}
 
 
+def _lesion_counts(result: Mapping[str, Any]) -> set[int]:
+    """How many lesions a result speaks of: found, in the prior, and of each fate since."""
+    findings = [result.get("findings", ()), result.get("prior", {}).get("findings", ())]
+    fates = [item["status"] for item in result.get("lesions", ())]
+    targets = len((result.get("response") or {}).get("targets", ()))
+    counts = {c for records in findings for c in _counts(records)}
+    return counts | {fates.count(fate) for fate in fates} | ({targets} if targets else set())
+
+
 def _of_finding(record: Mapping[str, Any]) -> Iterable[tuple[float, str]]:
     for m in record["measurements"]:
         yield m["value"], "" if m["unit"] == "lesions" else m["unit"]
@@ -250,6 +259,9 @@ def _of_others(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozense
         if "difference" in item:
             yield item["difference"], item["unit"], pair
             yield item.get("percent") or 0.0, "%", pair
+    yield from _of_prior(result)
+    for lesion, found in result.get("screening", {}).items():
+        yield from _of_screening(found, frozenset({lesion}))
     scan = result.get("scan", {})
     for value in (*scan.get("shape", ()), scan.get("slices")):
         if value is not None:
@@ -269,6 +281,40 @@ def _of_others(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozense
     if shown:
         yield shown["slice"], "", frozenset()
         yield from ((value, "HU", frozenset()) for value in shown["window"])
+
+
+def _of_prior(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozenset[str]]]:
+    """A comparison with the prior study: its findings, the changes since, and the response."""
+    for record in result.get("prior", {}).get("findings", ()):
+        yield from ((v, u, frozenset({record["structure"]})) for v, u in _of_finding(record))
+    lesions = result.get("lesions", ())
+    changes = [(c, item["structure"]) for item in lesions for c in item["changes"]]
+    for change, structure in [*changes, *((c, c["structure"]) for c in result.get("changes", ()))]:
+        about = frozenset({structure})
+        for value in (change["before"], change["after"], change["difference"]):
+            if value is not None:
+                yield from ((value, change["unit"], about), (abs(value), change["unit"], about))
+        if change["percent"] is not None:
+            yield from ((change["percent"], "%", about), (abs(change["percent"]), "%", about))
+    for status in ("paired", "new", "gone"):
+        yield sum(item["status"] == status for item in lesions), "", frozenset()
+    response = result.get("response") or {}
+    if response:
+        yield from ((response[key], "mm", frozenset()) for key in ("before_mm", "after_mm"))
+        yield len(response["targets"]), "", frozenset()
+        if response["percent"] is not None:
+            yield from ((sign * response["percent"], "%", frozenset()) for sign in (1, -1))
+
+
+def _of_screening(
+    found: Mapping[str, Any], about: frozenset[str]
+) -> Iterable[tuple[float, str, frozenset[str]]]:
+    for key in ("volume_ml", "largest_ml", "threshold_ml"):
+        yield found[key], "ml", about
+    yield found["pieces"], "", about
+    for figure in (found["measured"] or {}).values():
+        if isinstance(figure, (int, float)):
+            yield from ((figure, "", about), (100 * figure, "%", about))
 
 
 def _without_levels(sentence: str) -> str:

@@ -137,12 +137,3 @@ def test_quality_is_part_of_the_result(turn):
 def test_bad_arguments_are_errors_as_data(turn, tool, args):
     assert "invalid arguments" in call(turn, tool, **args)["error"]
     assert turn.workspace.segmenter.asked == []
-
-
-def test_screening_decides_with_its_evidence(turn):
-    positive = call(turn, "screen", targets=["pancreas_tumor"])["screening"]["pancreas_tumor"]
-    assert positive["positive"]
-    assert positive["volume_ml"] == pytest.approx(TAIL.volume_ml + HEAD.volume_ml, rel=0.1)
-    negative = call(turn, "screen", targets=["liver_tumor"])
-    assert not negative["screening"]["liver_tumor"]["positive"]
-    assert "not been measured" in negative["lines"][0]
