@@ -28,6 +28,8 @@ _NUMBER = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _LONGEST_NAME = 8
+DESCRIBED = ("seen", "edges", "missing", "outside")
+"""Where a description of the scan lists structures: whole, cut off, not found, outside."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,13 @@ class Facts:
     def of(cls, results: Sequence[Mapping[str, Any]]) -> Facts:
         words_ = ontology()
         records = [r for result in results for r in result.get("findings", ())]
+        described = {key: {s for r in results for s in r.get(key, ())} for key in DESCRIBED}
         present = frozenset(r["structure"] for r in records if r["present"])
+        present |= described["seen"] | described["edges"]
         absent = {r["structure"] for r in records} | {
             u["structure"] for result in results for u in result.get("unsupported", ())
         }
+        absent |= described["missing"] | described["outside"]
         places = {r["structure"]: _ids(r["location"]) | {*words_[r["structure"]].within} for r in records}
         nearest = {s for result in results for u in result.get("unsupported", ()) for s in u["nearest"]}
         named = {*present, *absent, *nearest, *(p for r in records for p in _ids(r["location"]))}
@@ -73,7 +78,10 @@ class Facts:
                 c for result in results for c in _counts(result.get("findings", ()), lesions=False)
             ),
             lesion_counts=frozenset(c for result in results for c in _lesion_counts(result)),
-            edges=frozenset(edge for r in records for edge in r["cut_off"]),
+            edges=frozenset(
+                [edge for r in records for edge in r["cut_off"]]
+                + [edge for r in results for edges in r.get("edges", {}).values() for edge in edges]
+            ),
         )
 
     def about(self, mentions: Iterable[frozenset[str]], plain: str) -> frozenset[str]:

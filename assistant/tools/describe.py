@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from assistant.coverage import Coverage, coverage
 from assistant.phase import contrast_phase
 from assistant.tools.base import Query, StructureId, Tool, ToolArgs, Turn
-from assistant.tools.look import cut_off, look
+from assistant.tools.conditions import cut_off
+from assistant.tools.look import look
+from assistant.tools.report import reported
 from assistant.wording import sentence_list, words
+from assistant.workspace import Workspace
 
 
 class Describe(ToolArgs):
@@ -58,13 +62,46 @@ def run(turn: Turn, args: Describe) -> dict[str, Any]:
         turn.warn(warning)
     phase = contrast_phase(work, turn.progress)
     lines.append(phase.pop("line"))
-    present = {name: found.mask for name, found in work.known().items() if found.mask.present}
-    if present:
-        lines.append(say["seen"].format(names=sentence_list([work.words[name].name for name in present])))
-    cut = [work.words[name].name for name, mask in present.items() if cut_off(mask, geometry)]
-    if cut:
-        lines.append(say["cut"].format(names=sentence_list(cut)))
-    return {"scan": facts, "acquisition": acquisition, "phase": phase, "cut_off": cut, "lines": lines}
+    covered = coverage(work, turn.progress)
+    if covered is not None:
+        upper, lower = covered.levels
+        names = sentence_list([work.words[s].name for s in covered.landmarks])
+        facts["coverage"] = {"upper": upper, "lower": lower, "judged_by": list(covered.landmarks)}
+        lines.append(say["coverage"].format(upper=upper, lower=lower, landmarks=names))
+    organs = [s for s in reported()[0] if work.can_find(s)]
+    work.find(organs, turn.progress)
+    parts = _parts(work, covered)
+    for key, found in parts.items():
+        if found:
+            names = [
+                f"{work.words[s].name} ({' and '.join(at)})" if at else work.words[s].name
+                for s, at in found.items()
+            ]
+            lines.append(say[key].format(names=sentence_list(names)))
+    return {
+        "scan": facts,
+        "acquisition": acquisition,
+        "phase": phase,
+        "cut_off": [work.words[s].name for s in parts["cut"]],
+        **{key: list(found) for key, found in parts.items() if key != "cut"},
+        "edges": parts["cut"],
+        "lines": lines,
+    }
+
+
+def _parts(work: Workspace, covered: Coverage | None) -> dict[str, dict[str, list[str]]]:
+    """What was looked for so far: ids that are seen, cut off (with the edges of the scan), not found, and probably
+    outside the scan. Lesions are not said to be absent here.
+    """
+    parts: dict[str, dict[str, list[str]]] = {"seen": {}, "cut": {}, "missing": {}, "outside": {}}
+    for structure, found in work.known().items():
+        edges = cut_off(found.mask, work.study.volume.geometry)
+        if found.mask.present:
+            parts["cut" if edges else "seen"][structure] = edges
+        elif work.words[structure].kind not in ("lesion", "region"):
+            view = covered.view(structure) if covered else "unknown"
+            parts["outside" if view in ("above", "below") else "missing"][structure] = []
+    return parts
 
 
 def _whole(geometry: Any) -> Any:

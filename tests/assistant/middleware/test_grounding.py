@@ -116,3 +116,65 @@ def test_nothing_holds_without_results():
 def test_longest_name_wins():
     (ids,) = structures_in(normalise("the tail of the pancreas"))
     assert ids == {"pancreas_tail"}
+
+
+COMPARED = [
+    {
+        "tool": "compare",
+        "findings": [record("liver_tumor", kind="lesion", number=1, of=1, measurements=[length(30.0)])],
+        "prior": {
+            "findings": [record("liver_tumor", kind="lesion", number=1, of=1, measurements=[length(25.0)])]
+        },
+        "changes": [
+            {
+                "structure": "spleen",
+                "before": 200.0,
+                "after": 180.0,
+                "unit": "ml",
+                "difference": -20.0,
+                "percent": -10.0,
+            }
+        ],
+        "lesions": [
+            {
+                "structure": "liver_tumor",
+                "status": "paired",
+                "changes": [
+                    {"before": 25.0, "after": 30.0, "unit": "mm", "difference": 5.0, "percent": 20.0},
+                ],
+            }
+        ],
+        "response": {"before_mm": 25.0, "after_mm": 30.0, "percent": 20.0, "targets": [{}]},
+    }
+]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "holds"),
+    [
+        ("The liver tumor grew from 25 mm to 30 mm.", True),
+        ("The liver tumor grew by 20 %.", True),
+        ("The liver tumor was 22 mm before.", False),
+        ("The liver tumor grew by 35 %.", False),
+        ("Two lesions are new.", False),
+        ("One target lesion, sum 30 mm.", True),
+    ],
+)
+def test_changes_since_the_prior_are_sources(sentence, holds):
+    assert supported(sentence, Facts.of(COMPARED)) is holds
+
+
+@pytest.mark.parametrize(
+    ("sentence", "holds"),
+    [
+        ("The pancreas is cut off at the bottom.", True),
+        ("The stomach was not found.", True),
+        ("The stomach is seen whole.", False),
+        ("The heart is seen whole.", False),
+    ],
+)
+def test_a_description_is_a_source(sentence, holds):
+    described = [
+        {"tool": "describe", "edges": {"pancreas": ["bottom"]}, "seen": ["liver"], "missing": ["stomach"]}
+    ]
+    assert supported(sentence, Facts.of(described)) is holds

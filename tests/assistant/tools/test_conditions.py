@@ -121,3 +121,42 @@ def test_the_left_lobe_does_not_take_lesions_of_the_right(study, make_segmenter)
     turn = Turn(Workspace(study, make_segmenter({"liver_tumor": near})))
     assert call(turn, "detect", targets=["liver_tumor"], within="liver_lobe_left")["findings"] == []
     assert len(call(turn, "detect", targets=["liver_tumor"], within="liver_lobe_right")["findings"]) == 1
+
+
+def test_describe_says_what_is_covered_cut_off_and_outside(study, make_segmenter):
+    scan = cropped(study, 25, 70)  # from within the kidneys and the pancreas upwards
+    turn = Turn(Workspace(scan, make_segmenter(absent=["urinary_bladder", "stomach"])))
+    result = call(turn, "describe")
+    assert result["edges"] == {
+        "aorta": ["bottom", "top"],
+        "inferior_vena_cava": ["bottom", "top"],
+        "kidney_left": ["bottom"],
+        "kidney_right": ["bottom"],
+        "pancreas": ["bottom"],
+    }
+    assert result["seen"] == ["liver", "spleen", "gallbladder"]
+    assert result["missing"] == ["stomach"]
+    assert result["outside"] == ["urinary_bladder"]
+    covered = result["scan"]["coverage"]
+    assert covered["judged_by"] == ["liver", "kidney_left", "kidney_right", "spleen"]
+    text = " ".join(result["lines"])
+    assert f"levels {covered['upper']} to {covered['lower']}" in text
+    assert "Probably outside the scan: urinary bladder" in text
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "SAR", "AIR"])
+def test_what_is_cut_off_does_not_depend_on_how_the_file_stores_its_axes(
+    make_study, make_segmenter, orientation
+):
+    def edges(study):
+        return call(Turn(Workspace(study, make_segmenter())), "describe")
+
+    here = edges(make_study())
+    geometry = grid(
+        {"LPS": (100, 80, 70), "SAR": (70, 80, 100), "AIR": (80, 70, 100)}[orientation],
+        {"LPS": (2.0, 2.0, 2.5), "SAR": (2.5, 2.0, 2.0), "AIR": (2.0, 2.5, 2.0)}[orientation],
+        orientation,
+    )
+    there = edges(make_study(geometry))
+    assert there["edges"] == here["edges"]
+    assert there["scan"]["coverage"] == here["scan"]["coverage"]
