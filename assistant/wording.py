@@ -254,7 +254,13 @@ def _distance(item: Mapping[str, Any], result: Result) -> str:
 def _unsupported(result: Result) -> list[str]:
     say = words()["unsupported"]
     lines: list[str] = []
-    for item in result.get("unsupported", ()):
+    items = result.get("unsupported", ())
+    lesions = [f"{item['label']}s" for item in items if item["kind"] == "lesion"]
+    if len(lesions) > 1:
+        lines.append(say["lesions"].format(segmenter=result["segmenter"], label=sentence_list(lesions)))
+    for item in items:
+        if item["kind"] == "lesion" and len(lesions) > 1:
+            continue
         kind = item["kind"] if item["kind"] in say else "structure"
         label = f"{item['label']}s" if kind == "lesion" else item["label"]
         others = [name.replace("_", " ") for name in item["nearest"]]

@@ -1,22 +1,31 @@
-"""report: the structured report, as Markdown and as data."""
+"""report: the structured report, as Markdown and as data.
+
+Its fields are those of the AbdomenAtlas 3.0 reports (RadGPT, ICCV 2025) as far as masks can fill them.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
+import numpy as np
 from pydantic import Field
 
+from assistant.contact import angle_around, touches
+from assistant.coverage import coverage
+from assistant.measure import Measurement, measure
 from assistant.phase import contrast_phase
+from assistant.report_text import markdown, report_data
 from assistant.tools.base import Query, StructureId, Tool, ToolArgs, Turn
 from assistant.tools.look import look
-from assistant.wording import number, sentence_list, words
+from encoders.geometry import Box
+from encoders.segmenters.base import Mask
 
 ORGAN = ["volume", "mean_hu", "std_hu"]
 VESSEL = ["max_axial_diameter"]
-LESION = ["longest_diameter", "short_axis", "volume", "mean_hu"]
+LESION = ["longest_diameter", "short_axis", "volume", "mean_hu", "std_hu"]
+
+Record = dict[str, Any]
 
 
 class Report(ToolArgs):
@@ -27,202 +36,211 @@ class Report(ToolArgs):
     )
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return yaml.safe_load(files("assistant").joinpath("data/report.yaml").read_text(encoding="utf-8"))
-
-
 def reported() -> tuple[list[str], list[str]]:
     """The organs and the lesions that a report is about."""
-    return list(_data()["organs"]), list(_data()["lesions"])
+    return list(report_data()["organs"]), list(report_data()["lesions"])
 
 
 def run(turn: Turn, args: Report) -> dict[str, Any]:
-    data, work = _data(), turn.workspace
+    """{"report": the fields, "markdown": the text} beside the findings."""
+    data, work = report_data(), turn.workspace
     wanted = {leaf for t in args.targets for leaf in (t, *work.words.leaves(t))}
     phase = contrast_phase(work, turn.progress)
-    sections = {
-        "organs": _looked(turn, list(data["organs"]), ORGAN, wanted),
-        "vessels": _looked(turn, data["vessels"], VESSEL, wanted),
-        "lesions": _looked(turn, data["lesions"], LESION, wanted),
-    }
-    organs = [_organ(r, phase["phase"]) for r in sections["organs"]["findings"]]
-    vessels = [_vessel(r) for r in sections["vessels"]["findings"]]
-    by_id = {r["structure"]: r for r in sections["organs"]["findings"]}
-    lesions = [_lesion(turn, r, by_id) for r in sections["lesions"]["findings"] if r["present"]]
-    cannot = [u["label"] for part in sections.values() for u in part["unsupported"]]
-    looked = [r["label"] for r in sections["lesions"]["findings"] if not r["present"]]
+    lesions = _looked(turn, data["lesions"], LESION, wanted)
+    organs = _looked(turn, list(data["organs"]), ORGAN, wanted)
+    vessels = _looked(turn, data["vessels"], VESSEL, wanted)
+    sections = (organs, vessels, lesions)
+    tissue = {r["structure"]: _tissue(turn, r) for r in organs["findings"] if r["present"]}
+    findings = [r for part in sections for r in part["findings"]]
     fields = {
+        "scan": _scan(turn),
         "phase": phase,
-        "organs": organs,
-        "vessels": vessels,
-        "lesions": lesions,
-        "not_examined": cannot,
+        "organs": [_organ(r, tissue, phase["phase"]) for r in organs["findings"]],
+        "together": _together(organs["findings"]),
+        "vessels": [_vessel(r) for r in vessels["findings"]],
+        "lesions": [_lesion(turn, r, tissue) for r in lesions["findings"] if r["present"]],
+        "summary": _summary(lesions["findings"]),
+        "not_examined": [u["label"] for part in sections for u in part["unsupported"]],
+        "experimental": [
+            r["label"] for r in findings if r["present"] and r["quality"]["level"] != "validated"
+        ],
+        "notes": lesions["notes"],
+        "segmenter": work.segmenter.name,
     }
-    findings = [r for part in sections.values() for r in part["findings"]]
-    unproven = [r["label"] for r in findings if r["present"] and r["quality"]["level"] != "validated"]
-    fields["experimental"] = unproven
-    markdown = _markdown(fields, looked, work.segmenter.name)
+    text = markdown(fields)
     return {
         "findings": findings,
         "segmenter": work.segmenter.name,
         "report": fields,
-        "markdown": markdown,
-        "lines": [markdown],
+        "markdown": text,
+        "lines": [text],
     }
 
 
-def _looked(turn: Turn, structures: list[str], kinds: list[str], wanted: set[str]) -> dict[str, Any]:
+def _looked(turn: Turn, structures: Sequence[str], kinds: list[str], wanted: set[str]) -> dict[str, Any]:
     targets = [s for s in structures if not wanted or s in wanted]
     if not targets:
-        return {"findings": [], "unsupported": []}
+        return {"findings": [], "unsupported": [], "notes": []}
     return look(turn, Query(targets=targets), kinds)
 
 
-def _values(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {m["kind"]: m for m in record["measurements"]}
+def _scan(turn: Turn) -> Record:
+    volume, covered = turn.workspace.study.volume, coverage(turn.workspace, turn.progress)
+    levels = dict(zip(("upper", "lower"), covered.levels, strict=True)) if covered else None
+    return {
+        "shape": list(volume.shape),
+        "spacing_mm": [round(s, 3) for s in volume.geometry.spacing],
+        "orientation": volume.geometry.orientation,
+        "coverage": levels,
+        "acquisition": {n: v for n, v in turn.workspace.study.facts.items() if isinstance(v, float)},
+    }
 
 
-def _say(values: dict[str, dict[str, Any]], kind: str) -> str:
-    return number(values[kind]["value"], values[kind]["unit"]) if kind in values else "not measurable"
+# -- organs and vessels
 
 
-def _organ(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
-    """Fields and sentence of one organ; a cut-off organ has no volume."""
-    text, limits = _data()["text"], _data()["organs"][record["structure"]]
-    label = record["label"][:1].upper() + record["label"][1:]
-    entry: dict[str, Any] = {"structure": record["structure"], "label": label, "present": record["present"]}
+def _value(record: Mapping[str, Any], kind: str) -> float | None:
+    return next((m["value"] for m in record["measurements"] if m["kind"] == kind), None)
+
+
+def _tissue(turn: Turn, record: Mapping[str, Any]) -> Record:
+    """Density of an organ without its lesions: {"mean_hu", "sd_hu", "without_lesions"}."""
+    work, structure = turn.workspace, record["structure"]
+    volume, known = work.study.volume, work.known()
+    mask = known[structure].mask
+    lesions = [known[s].mask for s in work.words.lesions_of(structure) if s in known]
+    kept = mask.full()
+    for lesion in lesions:
+        if lesion.box is not None:
+            kept[lesion.box.slices] &= ~lesion.voxels
+    rest = Mask.from_full(structure, kept, mask.confidence) if lesions else mask
+    values = [measure(kind, rest, volume.geometry, volume.hu) for kind in ("mean_hu", "std_hu")]
+    mean, sd = (v.value if isinstance(v, Measurement) else None for v in values)
+    return {"mean_hu": mean, "sd_hu": sd, "without_lesions": rest.voxel_count < mask.voxel_count}
+
+
+def _organ(record: Mapping[str, Any], tissue: Mapping[str, Record], phase: str | None) -> Record:
+    """The fields of one organ; a cut-off organ has no volume and no word for its size."""
+    limits = report_data()["organs"][record["structure"]]
+    entry: Record = {key: record[key] for key in ("structure", "label", "present")}
     if not record["present"]:
-        return entry | {"text": text["absent"].format(label=label)}
-    values = _values(record)
-    hu = values["mean_hu"]["value"] if "mean_hu" in values else None
-    word, extra = None, ""
-    whole = not record["cut_off"] and "volume" in values
-    if whole:
-        over = [
-            name for name, limit in limits.get("enlarged", {}).items() if values["volume"]["value"] > limit
-        ]
-        word = over[-1] if over and not record["implausible"] else None
-        extra += text["enlarged"].format(word=word) if word else ""
-    extra += text["implausible"] if record["implausible"] else ""
-    if phase == "no contrast agent" and hu is not None and hu <= limits.get("fatty", -1e9):
-        extra += text["fatty"]
-    entry |= {
-        "volume_ml": values["volume"]["value"] if whole else None,
-        "mean_hu": hu,
-        "sd_hu": values["std_hu"]["value"] if "std_hu" in values else None,
-        "size": word,
+        return entry | {"view": record["view"]}
+    own, volume = tissue[record["structure"]], _value(record, "volume")
+    whole = not record["cut_off"] and volume is not None
+    over = [word for word, limit in limits.get("enlarged", {}).items() if whole and volume > limit]
+    hu = own["mean_hu"]
+    native = phase == "no contrast agent" and hu is not None
+    return entry | {
+        "volume_ml": volume if whole else None,
+        **own,
+        "size": over[-1] if over and not record["implausible"] else None,
+        "fatty": hu <= limits["fatty"] if native and "fatty" in limits else None,
+        "implausible": record["implausible"],
         "cut_off": record["cut_off"],
     }
-    line = text["normal_size" if whole else "cut_off"].format(
-        label=label,
-        volume=_say(values, "volume"),
-        hu=_say(values, "mean_hu"),
-        sd=_say(values, "std_hu"),
-        extra=extra,
-        edges=sentence_list(record["cut_off"] or ["edge"]),
-    )
-    return entry | {"text": line, "volume_text": _say(values, "volume")}
 
 
-def _vessel(record: dict[str, Any]) -> dict[str, Any]:
-    text, label = _data()["text"], record["label"][:1].upper() + record["label"][1:]
-    entry = {"structure": record["structure"], "label": label, "present": record["present"]}
+def _together(records: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """Volumes of pairs of organs that are both whole."""
+    whole = {r["structure"]: _value(r, "volume") for r in records if r["present"] and not r["cut_off"]}
+    return [
+        {"structure": both, "label": both.replace("_", " "), "volume_ml": round(whole[a] + whole[b], 3)}
+        for a, b, both in report_data()["pairs"]
+        if whole.get(a) is not None and whole.get(b) is not None
+    ]
+
+
+def _vessel(record: Mapping[str, Any]) -> Record:
+    entry: Record = {key: record[key] for key in ("structure", "label", "present")}
     if not record["present"]:
-        return entry | {"text": text["absent"].format(label=label)}
-    values = _values(record)
-    diameter = values.get("max_axial_diameter", {})
-    where = "" if diameter.get("slice_k") is None else f" (slice {diameter['slice_k']})"
-    line = text["vessel"].format(label=label, diameter=_say(values, "max_axial_diameter"), where=where)
-    return entry | {"diameter_mm": diameter.get("value"), "slice_k": diameter.get("slice_k"), "text": line}
+        return entry | {"view": record["view"]}
+    found = next((m for m in record["measurements"] if m["kind"] == "max_axial_diameter"), None)
+    values = (found["value"], found["slice_k"]) if found else (None, None)
+    return entry | dict(zip(("diameter_mm", "slice_k"), values, strict=True))
 
 
-def _lesion(turn: Turn, record: dict[str, Any], organs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Fields and sentence of one lesion; its density is judged against its organ's mean and a tenth of its
-    SD.
-    """
-    text, values = _data()["text"], _values(record)
-    hu = values["mean_hu"]["value"] if "mean_hu" in values else None
-    host = next((organs[h] for h in turn.workspace.words[record["structure"]].within if h in organs), None)
-    place = f" in {sentence_list(record['location'])}" if record["location"] else ""
-    slice_k = values.get("longest_diameter", {}).get("slice_k")
-    entry = {
-        "structure": record["structure"],
-        "label": record["label"][:1].upper() + record["label"][1:],
-        "location": record["location"],
-        "longest_mm": values.get("longest_diameter", {}).get("value"),
-        "short_mm": values.get("short_axis", {}).get("value"),
-        "slice_k": slice_k,
-        "volume_ml": values.get("volume", {}).get("value"),
+# -- lesions
+
+
+def _lesion(turn: Turn, record: Mapping[str, Any], tissue: Mapping[str, Record]) -> Record:
+    longest = next((m for m in record["measurements"] if m["kind"] == "longest_diameter"), None)
+    hu = _value(record, "mean_hu")
+    return {
+        **{
+            key: record[key]
+            for key in ("structure", "label", "name", "location", "organ", "confidence", "cut_off")
+        },
+        "longest_mm": longest["value"] if longest else None,
+        "short_mm": _value(record, "short_axis"),
+        "slice_k": longest["slice_k"] if longest else None,
+        "volume_ml": _value(record, "volume"),
         "mean_hu": hu,
-        "attenuation": _attenuation(hu, host),
-        "place_text": place,
-        "long_text": _say(values, "longest_diameter"),
+        "sd_hu": _value(record, "std_hu"),
+        "attenuation": _attenuation(hu, tissue.get(record["organ"] or "")),
+        "contacts": _contacts(turn, record),
     }
-    line = text["lesion"].format(
-        label=entry["label"],
-        place=place,
-        long=entry["long_text"],
-        short=_say(values, "short_axis"),
-        where="" if slice_k is None else f" (slice {slice_k})",
-        volume=_say(values, "volume"),
-        attenuation=entry["attenuation"],
-        hu=_say(values, "mean_hu"),
+
+
+def _attenuation(hu: float | None, organ: Record | None) -> str | None:
+    """Against the organ's tissue: iso within a tenth of its standard deviation; None when not comparable."""
+    if hu is None or organ is None or organ["mean_hu"] is None or organ["sd_hu"] is None:
+        return None
+    difference = hu - organ["mean_hu"]
+    if abs(difference) <= organ["sd_hu"] / 10:
+        return "isoattenuating"
+    return "hypoattenuating" if difference < 0 else "hyperattenuating"
+
+
+def _contacts(turn: Turn, record: Mapping[str, Any]) -> list[Record] | None:
+    """Neighbours that were found and that a lesion touches; None where no neighbour is looked at."""
+    work, rule = turn.workspace, report_data()["contacts"].get(record["structure"])
+    wanted = [s for s in (*rule["touch"], *rule["angle"]) if work.can_find(s)] if rule else []
+    found = work.find(wanted, turn.progress) if wanted else {}
+    present = {s: f.mask for s, f in found.items() if f.mask.present}
+    if rule is None or not present:
+        return None
+    geometry, finding = work.study.volume.geometry, turn.findings[record["structure"], record["number"]]
+    assert finding.box is not None
+    assert finding.voxels is not None
+    lesion = Mask(
+        finding.structure, finding.shape, Box(*finding.box.voxel), finding.voxels, finding.confidence
     )
-    return entry | {"text": line}
+    return [
+        {
+            "structure": s,
+            "label": work.words[s].name,
+            "degrees": round(angle_around(mask, lesion, geometry)) if s in rule["angle"] else None,
+        }
+        for s, mask in present.items()
+        if touches(lesion, mask, geometry)
+    ]
 
 
-def _attenuation(hu: float | None, host: dict[str, Any] | None) -> str:
-    organ = _values(host) if host and host["present"] else {}
-    if hu is None or "mean_hu" not in organ or "std_hu" not in organ:
-        return "attenuation not compared"
-    difference, band = hu - organ["mean_hu"]["value"], organ["std_hu"]["value"] / 10
-    return (
-        "isoattenuating"
-        if abs(difference) <= band
-        else "hypoattenuating"
-        if difference < 0
-        else "hyperattenuating"
-    )
+def _summary(records: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """For each kind of lesion that was looked for: how many, the volume in all, and the largest diameter.
 
-
-def _markdown(fields: dict[str, Any], looked: list[str], segmenter: str) -> str:
-    text = _data()["text"]
-    lesions = [f"- {item['text']}" for item in fields["lesions"]]
-    if looked:
-        lesions.append(f"- {text['no_lesions'].format(names=sentence_list(looked))}")
-    if not lesions:
-        lesions.append(f"- {text['no_models']}")
-    cannot = (
-        [text["cannot"].format(names=sentence_list(fields["not_examined"]))] if fields["not_examined"] else []
-    )
-    findings = [f"- {item['text']}" for part in ("organs", "vessels") for item in fields[part]]
-    if fields["experimental"]:
-        cannot.append(text["experimental"].format(names=sentence_list(fields["experimental"])))
-    phase = words()["describe"]["phase"] if fields["phase"]["phase"] else None
-    by = text["by"].format(
-        segmenter=segmenter,
-        phase="contrast phase not told."
-        if phase is None
-        else f"contrast: {fields['phase']['phase']} ({fields['phase']['sure']}).",
-    )
-    parts = [text["title"], text["findings"], *findings, *lesions, text["impression"], *_impression(fields)]
-    return "\n".join([*parts, *([text["limits"], *cannot] if cannot else []), by])
-
-
-def _impression(fields: dict[str, Any]) -> list[str]:
-    text, lines = _data()["text"], []
-    for item in sorted(fields["lesions"], key=lambda e: -(e["longest_mm"] or 0)):
-        key = "large" if (item["longest_mm"] or 0) > _data()["large_mm"] else "lesion_impression"
-        lines.append(text[key].format(label=item["label"], place=item["place_text"], long=item["long_text"]))
-    for item in fields["organs"]:
-        if item.get("size"):
-            lines.append(
-                text["organ_impression"].format(
-                    label=item["label"], word=item["size"], volume=item["volume_text"]
-                )
-            )
-    return [f"- {line}" for line in lines or [text["nothing"]]]
+    judged: whether its organ is in the scan; partly: its organs that are not there in full.
+    """
+    summary = []
+    for structure in dict.fromkeys(r["structure"] for r in records):
+        own = [r for r in records if r["structure"] == structure]
+        present = [r for r in own if r["present"]]
+        volumes = [v for r in present if (v := _value(r, "volume")) is not None]
+        lengths = [v for r in present if (v := _value(r, "longest_diameter")) is not None]
+        hosts = own[0]["hosts"]
+        summary.append(
+            {
+                "structure": structure,
+                "name": own[0]["name"],
+                "count": len(present),
+                "volume_ml": round(float(np.sum(volumes)), 3) if present else None,
+                "largest_mm": max(lengths, default=None),
+                "judged": bool(present) or not hosts or any(h["present"] for h in hosts),
+                "hosts": [h["label"] for h in hosts],
+                "partly": [h["label"] for h in hosts if h["cut_off"]],
+            }
+        )
+    return summary
 
 
 TOOL = Tool("report", "Write the structured report of the scan.", Report, run)

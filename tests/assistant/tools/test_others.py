@@ -98,48 +98,6 @@ def test_show_outside_the_scan_is_an_error(turn):
     assert "0 to 69" in call(turn, "show", slice=70)["error"]
 
 
-def test_report_has_the_fields_and_says_what_was_not_examined(turn):
-    result = call(turn, "report")
-    report = result["report"]
-    liver = next(o for o in report["organs"] if o["structure"] == "liver")
-    assert liver["volume_ml"] == pytest.approx(301.6, rel=0.02)
-    assert liver["size"] is None
-    (lesion,) = report["lesions"]
-    assert lesion["location"] == ["tail of the pancreas"]
-    assert lesion["attenuation"] == "hypoattenuating"
-    assert "liver tumor" in report["not_examined"]
-    assert result["markdown"].startswith("# CT report")
-    assert "17.1 mm" in result["markdown"]
-
-
-def test_report_calls_a_large_spleen_enlarged(study, make_segmenter):
-    from eval.phantoms import Ellipsoid
-
-    segmenter = make_segmenter({"spleen": Ellipsoid((-50, -10, 10), (45, 42, 52))})  # 412 ml
-    report = call(Turn(Workspace(study, segmenter)), "report", targets=["spleen"])["report"]
-    assert report["organs"][0]["size"] == "enlarged"
-
-
-def test_an_implausible_volume_is_called_a_wrong_mask_not_a_disease(study, make_segmenter):
-    from eval.phantoms import Ellipsoid
-
-    segmenter = make_segmenter({"spleen": Ellipsoid((0, 0, 0), (90, 70, 80))})  # 2.1 l
-    turn = Turn(Workspace(study, segmenter))
-    report = call(turn, "report", targets=["spleen"])
-    assert report["report"]["organs"][0]["size"] is None
-    assert "check the mask" in report["markdown"]
-    assert any("far outside" in w for w in turn.warnings)
-
-
-def test_report_gives_no_volume_of_a_cut_off_organ(study, make_segmenter):
-    from eval.phantoms import Ellipsoid
-
-    segmenter = make_segmenter({"liver": Ellipsoid((45, 5, 70), (45, 40, 40))})
-    (organ,) = call(Turn(Workspace(study, segmenter)), "report", targets=["liver"])["report"]["organs"]
-    assert organ["volume_ml"] is None
-    assert organ["cut_off"] == ["top"]
-
-
 def test_correct_takes_one_structure_out_of_another(turn):
     before = turn.workspace.find(["pancreas"])["pancreas"].mask
     call(turn, "correct", targets=["pancreas"], exclude=["pancreas_tumor"])
