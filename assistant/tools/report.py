@@ -5,6 +5,7 @@ Its fields are those of the AbdomenAtlas 3.0 reports (RadGPT, ICCV 2025) as far 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from assistant.phase import contrast_phase
 from assistant.report_text import markdown, report_data
 from assistant.tools.base import Query, StructureId, Tool, ToolArgs, Turn
 from assistant.tools.look import look
+from assistant.wording import sentence_list
 from encoders.geometry import Box
 from encoders.segmenters.base import Mask
 
@@ -34,6 +36,10 @@ class Report(ToolArgs):
     targets: list[StructureId] = Field(
         default=[], description="only these structures; empty: all of the report"
     )
+    format: str = Field(default="markdown", description="markdown or json")
+
+
+FORMATS = ("markdown", "json")
 
 
 def reported() -> tuple[list[str], list[str]]:
@@ -44,6 +50,8 @@ def reported() -> tuple[list[str], list[str]]:
 def run(turn: Turn, args: Report) -> dict[str, Any]:
     """{"report": the fields, "markdown": the text} beside the findings."""
     data, work = report_data(), turn.workspace
+    if args.format not in FORMATS:
+        return {"error": data["text"]["formats"].format(format=args.format, formats=sentence_list(FORMATS))}
     wanted = {leaf for t in args.targets for leaf in (t, *work.words.leaves(t))}
     phase = contrast_phase(work, turn.progress)
     lesions = _looked(turn, data["lesions"], LESION, wanted)
@@ -73,7 +81,7 @@ def run(turn: Turn, args: Report) -> dict[str, Any]:
         "segmenter": work.segmenter.name,
         "report": fields,
         "markdown": text,
-        "lines": [text],
+        "lines": [text if args.format == "markdown" else json.dumps(fields, ensure_ascii=False, indent=1)],
     }
 
 

@@ -105,6 +105,19 @@ def test_ask_saves_masks_and_the_answer(ct, tmp_path, capsys, study):
     assert np.allclose(mask.affine, study.volume.geometry.affine)
 
 
+def test_ask_with_a_prior(ct, tmp_path, capsys, make_study):
+    path = tmp_path / "prior.nii.gz"
+    volume = make_study(tumor=False).volume
+    nib.save(nib.Nifti1Image(volume.hu, volume.geometry.affine), path)
+    question = "compare the liver with the prior"
+    assert run(["ask", str(ct), question, "--prior", str(path), "--json"]) == 0
+    (answer,) = lines(capsys)
+    assert answer["status"] == "act"
+    assert "unchanged" in answer["text"]
+    assert run(["ask", str(ct), question, "--prior", str(tmp_path / "missing.nii.gz")]) == 2
+    assert "missing.nii.gz" in complaint(capsys)
+
+
 def test_ask_without_json_prints_text(ct, capsys):
     assert run(["ask", str(ct), "How big is the liver?"]) == 0
     assert "302 ml" in capsys.readouterr().out

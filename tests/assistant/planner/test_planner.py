@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from assistant.planner import plan
+from assistant.planner import Dialogue, plan
 from assistant.planner.lexicon import lexicon
 from assistant.planner.planner import Planner
 
@@ -94,3 +94,33 @@ def test_planning_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("mid pole of the left kidney", ["kidney_mid_pole_left"]),
+        ("segment the interpolar region of the right kidney", ["kidney_mid_pole_right"]),
+        ("how big is the lower pole of the right kidney", ["kidney_lower_pole_right"]),
+    ],
+)
+def test_kidney_poles(text, targets):
+    (call,) = plan(text).calls
+    assert call.args["targets"] == targets
+
+
+@pytest.mark.parametrize(
+    ("turns", "targets"),
+    [
+        (["how big is the liver?", "RECIST response?"], []),
+        (["RECIST response of the liver?"], ["liver_tumor"]),
+        (["measure the liver tumours", "how is the response to treatment?"], ["liver_tumor"]),
+    ],
+)
+def test_lesions_respond_and_organs_do_not(turns, targets):
+    dialogue = Dialogue()
+    for text in turns:
+        found = plan(text, dialogue)
+        dialogue.remember(found)
+    (call,) = found.calls
+    assert (call.tool, call.args["study"], call.args["targets"]) == ("compare", "prior", targets)

@@ -1,9 +1,11 @@
 """The structured report on phantoms."""
 
 import dataclasses
+import json
 
 import pytest
 
+from assistant.session import Session
 from assistant.tools import tools
 from assistant.tools.base import Turn
 from assistant.workspace import Workspace
@@ -146,3 +148,20 @@ def test_a_report_says_what_the_scan_does_not_show(study, make_segmenter):
     assert "Only a part of the liver is in the scan" in text
     assert "No pancreas tumors" not in text
     assert organ(fields, "liver")["volume_ml"] is None
+
+
+def test_a_report_as_json_is_json(study, segmenter):
+    answer = Session(study, segmenter).ask("write a report as json")
+    assert json.loads(answer.text[: answer.text.rindex("}") + 1])["lesions"][0]["organ"] == "pancreas"
+    assert (
+        "cannot be written as csv" in call(Turn(Workspace(study, segmenter)), "report", format="csv")["error"]
+    )
+
+
+def test_the_report_is_saved_as_markdown_and_json(study, segmenter, tmp_path):
+    session = Session(study, segmenter, out=tmp_path)
+    text = session.ask("write a report").results[0]["markdown"]
+    answer = session.ask("export the report as markdown")
+    assert "Saved 2 file(s)" in answer.text
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").strip() == text
+    assert json.loads((tmp_path / "report.json").read_text())["segmenter"] == "phantom"
