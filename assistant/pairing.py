@@ -18,22 +18,23 @@ from assistant.recist import rules
 from encoders.geometry import Geometry
 from encoders.segmenters.base import Mask
 
+Point = npt.NDArray[np.floating]
+
 NEVER = 1e6
 """The cost of what must not be a pair, mm."""
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A lesion and its organ. low, high: corners of the organ's box, RAS+ mm; None when the organ was not found.
+    """A lesion and its organ. box: low and high corner of the organ, RAS+ mm; None when it was not found.
 
     centre: of the lesion, RAS+ mm. diameter_mm: its longest axial diameter.
     """
 
     organ: str | None
-    centre: npt.NDArray[np.float64]
+    centre: Point
     diameter_mm: float
-    low: npt.NDArray[np.float64] | None = None
-    high: npt.NDArray[np.float64] | None = None
+    box: tuple[Point, Point] | None = None
     organ_whole: bool = True
 
     @classmethod
@@ -45,7 +46,8 @@ class Placed:
         if organ is None or organ.box is None:
             return cls(None if organ is None else organ.structure, centre, diameter_mm)
         points = _world(organ, geometry)
-        return cls(organ.structure, centre, diameter_mm, points.min(axis=0), points.max(axis=0), whole)
+        corners = points.min(axis=0), points.max(axis=0)
+        return cls(organ.structure, centre, diameter_mm, corners, whole)
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,14 @@ def _distance(a: Placed, b: Placed) -> float:
     """mm between two places, each as a fraction of its organ's box, in a box of their mean size; NaN when there is
     no organ to go by, infinite in different organs.
     """
-    if a.low is None or a.high is None or b.low is None or b.high is None:
+    if a.box is None or b.box is None:
         return float("nan") if a.organ == b.organ or None in (a.organ, b.organ) else float("inf")
     if a.organ != b.organ:
         return float("inf")
-    sizes = [np.maximum(p.high - p.low, 1.0) for p in (a, b)]
-    places = [(p.centre - p.low) / size for p, size in zip((a, b), sizes, strict=True)]
-    return float(np.linalg.norm((places[0] - places[1]) * (sizes[0] + sizes[1]) / 2))
+    (low_a, high_a), (low_b, high_b) = a.box, b.box
+    size_a, size_b = np.maximum(high_a - low_a, 1.0), np.maximum(high_b - low_b, 1.0)
+    apart = (a.centre - low_a) / size_a - (b.centre - low_b) / size_b
+    return float(np.linalg.norm(apart * (size_a + size_b) / 2))
 
 
 def _size(a: Placed, b: Placed) -> float:
@@ -147,6 +150,6 @@ def _given(distance: float) -> float | None:
     return None if np.isnan(distance) else round(float(distance), 1)
 
 
-def _world(mask: Mask, geometry: Geometry) -> npt.NDArray[np.float64]:
+def _world(mask: Mask, geometry: Geometry) -> Point:
     assert mask.box is not None
     return geometry.to_world(np.argwhere(mask.voxels) + mask.box.start)

@@ -65,9 +65,9 @@ def run(turn: Turn, args: Describe) -> dict[str, Any]:
     covered = coverage(work, turn.progress)
     if covered is not None:
         upper, lower = covered.levels
-        names = sentence_list([work.words[s].name for s in covered.landmarks])
+        landmarks = sentence_list([work.words[s].name for s in covered.landmarks])
         facts["coverage"] = {"upper": upper, "lower": lower, "judged_by": list(covered.landmarks)}
-        lines.append(say["coverage"].format(upper=upper, lower=lower, landmarks=names))
+        lines.append(say["coverage"].format(upper=upper, lower=lower, landmarks=landmarks))
     organs = [s for s in reported()[0] if work.can_find(s)]
     work.find(organs, turn.progress)
     parts = _parts(work, covered)

@@ -48,7 +48,7 @@ def against_prior(turn: Turn, prior: Workspace, query: Query) -> dict[str, Any]:
     ontology = turn.workspace.words
     earlier = Turn(prior, progress=turn.progress)
     targets = list(query.targets) or _usual(turn.workspace, query.measures)
-    kinds = [k for k in query.measures if k not in NOT_COMPARED]
+    kinds: list[str] = [k for k in query.measures if k not in NOT_COMPARED]
     lesions = [t for t in targets if ontology[t].kind == "lesion"]
     organs = [t for t in targets if t not in lesions]
     result: dict[str, Any] = {"findings": [], "context": [], "unsupported": [], "partial": {}, "notes": []}
@@ -65,7 +65,7 @@ def against_prior(turn: Turn, prior: Workspace, query: Query) -> dict[str, Any]:
         )
     followed: dict[str, Any] = {"lesions": [], "response": None}
     if lesions:
-        of_lesions = list(dict.fromkeys(["longest_diameter", *kinds]))
+        of_lesions: list[str] = list(dict.fromkeys(["longest_diameter", *kinds]))
         now, then = _both(turn, earlier, query, lesions, of_lesions)
         _add(result, now)
         before += then["findings"]

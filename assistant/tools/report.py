@@ -150,11 +150,12 @@ def _organ(record: Mapping[str, Any], tissue: Mapping[str, Record], phase: str |
 
 def _together(records: Sequence[Mapping[str, Any]]) -> list[Record]:
     """Volumes of pairs of organs that are both whole."""
-    whole = {r["structure"]: _value(r, "volume") for r in records if r["present"] and not r["cut_off"]}
+    volumes = {r["structure"]: _value(r, "volume") for r in records if r["present"] and not r["cut_off"]}
+    whole = {structure: volume for structure, volume in volumes.items() if volume is not None}
     return [
         {"structure": both, "label": both.replace("_", " "), "volume_ml": round(whole[a] + whole[b], 3)}
         for a, b, both in report_data()["pairs"]
-        if whole.get(a) is not None and whole.get(b) is not None
+        if a in whole and b in whole
     ]
 
 

@@ -16,7 +16,7 @@ def placed(*places, shift=(0, 0, 0), scale=1.0, organ="liver", whole=True):
     """Lesions (x, y, z, diameter) in an organ that lies elsewhere and has another size."""
     move = np.asarray(shift, dtype=float)
     return [
-        Placed(organ, scale * np.array([x, y, z]) + move, d, LOW + move, scale * HIGH + move, whole)
+        Placed(organ, scale * np.array([x, y, z]) + move, d, (LOW + move, scale * HIGH + move), whole)
         for x, y, z, d in places
     ]
 
