@@ -63,10 +63,17 @@ class Judgement:
 
 
 def choose_targets(lesions: Sequence[Followed]) -> tuple[int, ...]:
-    """The largest measurable lesions of the prior: at most five in all and two an organ, by index."""
+    """The largest measurable lesions of the prior: at most five in all and two an organ, by index.
+
+    Of equally large ones that which is larger later, so that the order in which they come decides nothing.
+    """
     data, taken = rules(), Counter[str]()
     chosen: list[int] = []
-    for n in sorted(range(len(lesions)), key=lambda n: -(lesions[n].before_mm or 0.0)):
+
+    def size(n: int) -> tuple[float, float]:
+        return lesions[n].before_mm or 0.0, lesions[n].after_mm or 0.0
+
+    for n in sorted(range(len(lesions)), key=size, reverse=True):
         lesion = lesions[n]
         measurable = (lesion.before_mm or 0.0) >= data["target_mm"] - TINY
         if measurable and taken[lesion.organ] < data["most_per_organ"] and len(chosen) < data["most_targets"]:
