@@ -292,6 +292,7 @@ def _text(
     right += [phrase.lower() in lower for phrase in turn.say]
     right += [phrase.lower() not in lower for phrase in turn.never]
     right += [_says_value(done, w, kind, text, looked, allowed) for w in looked for kind in w.kinds if w.item]
+    right += [_says_distance(done, true, text, allowed) for true in want.distances.values()] if looked else []
     for w in looked:
         lines = about(w.structure, text, alone=len({x.structure for x in looked}) == 1)
         if w.item is None:
@@ -299,12 +300,13 @@ def _text(
             done.note("absence: said in words", says)
             right.append(says)
         elif w.item.cut:
-            flagged = any(_has(line, "cut_off") for line in lines)
+            heard = [*lines, *about(w.structure, "\n".join(answer.warnings), alone=False)]
+            flagged = any(_has(line, "cut_off") for line in heard)
             done.note("field of view: cut off is flagged", flagged)
             done.note("field of view: zero is reported", any(n.value == 0 and n.unit for n in numbers("\n".join(lines))))
             right.append(flagged)
         elif "longest_diameter" in w.kinds:
-            right.append(_says_measurable(done, w, lines, scan, allowed))
+            right.append(_says_measurable(done, w, lines, scan))
     if looked and not any(w.item is not None and w.item.cut for w in looked):
         done.note("field of view: whole is not flagged", "cut off" not in lower)
         right.append("cut off" not in lower)
@@ -331,7 +333,14 @@ def _says_value(
     return right
 
 
-def _says_measurable(done: Judged, w: Wanted, lines: Sequence[str], scan: Known, allowed: Mapping[str, float]) -> bool:
+def _says_distance(done: Judged, true: float, text: str, allowed: Mapping[str, float]) -> bool:
+    spoken = [n for n in numbers(text) if n.unit == "mm"]
+    right = any(within(max(abs(n.value - true) - n.half, 0.0), true, "mm", allowed) for n in spoken)
+    done.note("text: wanted number is said", right)
+    return right
+
+
+def _says_measurable(done: Judged, w: Wanted, lines: Sequence[str], scan: Known) -> bool:
     """The rule of RECIST 1.1 on small lesions; lesions at the limit, within a voxel of it, are not judged."""
     assert w.item is not None
     length = w.item.value("longest_diameter")
@@ -341,8 +350,9 @@ def _says_measurable(done: Judged, w: Wanted, lines: Sequence[str], scan: Known,
     fits = truth.measurable(length, scan.geometry)
     if truth.measurable(length - margin, scan.geometry) != truth.measurable(length + margin, scan.geometry):
         return True
-    near = [line for line in lines if any(abs(n.value - length) <= allowed["mm"] for n in numbers(line) if n.unit == "mm")]
-    flagged = any(_has(line, "not_measurable") for line in near)
+    gaps = {line: [abs(n.value - length) for n in numbers(line) if n.unit == "mm"] for line in lines}
+    line = min((line for line in lines if gaps[line]), key=lambda line: min(gaps[line]), default="")
+    flagged = _has(line, "not_measurable")
     done.note("RECIST: measurable or not", flagged != fits)
     return flagged != fits
 
