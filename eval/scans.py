@@ -125,7 +125,10 @@ def _mirrored(part: Part) -> Part:
         about_x, about_y, about_z = solid.turn
         solid = replace(solid, centre=across(solid.centre), turn=(about_x, -about_y, -about_z))
     return replace(
-        part, structure=other_side(part.structure), solid=solid, inside=part.inside and other_side(part.inside)
+        part,
+        structure=other_side(part.structure),
+        solid=solid,
+        inside=part.inside and other_side(part.inside),
     )
 
 

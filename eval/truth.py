@@ -103,7 +103,7 @@ def distance(first: Solid, second: Solid) -> float | None:
 
 
 def best_slice(part: Part, geometry: Geometry) -> float:
-    """The axial slice of the longest diameter, as a coordinate of the array's axial axis: it runs through the centre."""
+    """The axial slice of the longest diameter, which runs through the centre: a coordinate of the axial axis."""
     low, high = span(part.solid, np.linalg.inv(geometry.affine)[axial_axis(geometry), :3])
     return (low + high) / 2 + float(np.linalg.inv(geometry.affine)[axial_axis(geometry), 3])
 

@@ -197,7 +197,9 @@ def _mirrors(turns: Sequence[Answered]) -> None:
         original = by_case.get((turn.case.mirror or "", turn.number))
         if original is None or original.answer is None or turn.answer is None:
             continue
-        turn.judged.note("laterality: mirrored study, mirrored answer", mirrored(original.answer, turn.answer))
+        turn.judged.note(
+            "laterality: mirrored study, mirrored answer", mirrored(original.answer, turn.answer)
+        )
 
 
 def mirrored(answer: Answer, image: Answer) -> bool:

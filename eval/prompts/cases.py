@@ -82,7 +82,7 @@ def load_suites(spec: str) -> list[Suite]:
     if path.suffix in (".yaml", ".yml"):
         return [_with_header(path)]
     beside = path.with_suffix(".yaml")
-    return [_with_header(beside) if beside.is_file() else Suite(path.stem, {}, _cases(path), _hash(path))]
+    return [_with_header(beside) if beside.is_file() else Suite(path.stem, {}, _cases(path), file_hash(path))]
 
 
 def stratified(suites: Sequence[Suite], limit: int) -> list[Suite]:
@@ -106,7 +106,7 @@ def _with_header(path: Path) -> Suite:
     try:
         header = yaml.safe_load(path.read_text("utf-8"))
         cases = path.parent / header["file"]
-        return Suite(header["suite"], header, _cases(cases), _hash(path, cases))
+        return Suite(header["suite"], header, _cases(cases), file_hash(path, cases))
     except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
         raise BodyMapsError(
             f"{path} is no header of a suite: it needs `suite` and `file` ({error})"
@@ -142,7 +142,7 @@ def _turn(record: dict[str, Any]) -> Turn:
     )
 
 
-def _hash(*paths: Path) -> str:
+def file_hash(*paths: Path) -> str:
     """Of the files' bytes, in this order."""
     digest = hashlib.sha256()
     for path in paths:

@@ -55,7 +55,11 @@ class Judged:
 
 
 def judge(
-    turn: Turn, answer: Answer, scan: Known, tolerances: Mapping[str, float] | None = None, stale: Known | None = None
+    turn: Turn,
+    answer: Answer,
+    scan: Known,
+    tolerances: Mapping[str, float] | None = None,
+    stale: Known | None = None,
 ) -> Judged:
     """Score the answer to one turn. stale: the study before this one, whose numbers must not come back."""
     allowed = TOLERANCES | dict(tolerances or {})
@@ -77,7 +81,9 @@ def judge(
     if turn.corrects:
         done.note("turns: correction taken up", bool(done.stages["target"]))
     if stale is not None:
-        done.note("turns: nothing of the study before", not _is_stale(turn, answer, want, expected(calls, stale)))
+        done.note(
+            "turns: nothing of the study before", not _is_stale(turn, answer, want, expected(calls, stale))
+        )
     done.stages["all"] = _all_of(done.stages, STAGES[:-1])
     return done
 
@@ -198,7 +204,9 @@ class _Findings:
             unit = UNITS.get(kind, "mm")
             self.done.note("measurement: wrong unit", measured.unit != unit)
             error = float(measured.value) - true
-            listed.append({"kind": kind, "true": round(true, 3), "got": round(float(measured.value), 3), "unit": unit})
+            listed.append(
+                {"kind": kind, "true": round(true, 3), "got": round(float(measured.value), 3), "unit": unit}
+            )
             self.measure_right.append(measured.unit == unit and within(error, true, unit, self.allowed))
             self._errors(kind, unit, error, true)
             if kind == "longest_diameter" and item.part is not None and measured.slice_k is not None:
@@ -303,7 +311,10 @@ def _text(
             heard = [*lines, *about(w.structure, "\n".join(answer.warnings), alone=False)]
             flagged = any(_has(line, "cut_off") for line in heard)
             done.note("field of view: cut off is flagged", flagged)
-            done.note("field of view: zero is reported", any(n.value == 0 and n.unit for n in numbers("\n".join(lines))))
+            done.note(
+                "field of view: zero is reported",
+                any(n.value == 0 and n.unit for n in numbers("\n".join(lines))),
+            )
             right.append(flagged)
         elif "longest_diameter" in w.kinds:
             right.append(_says_measurable(done, w, lines, scan))

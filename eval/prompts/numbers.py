@@ -9,12 +9,13 @@ from typing import Any
 
 DIMENSIONS = {"mm": ("mm", 1.0), "cm": ("mm", 10.0), "ml": ("ml", 1.0), "cc": ("ml", 1.0), "cm3": ("ml", 1.0)}
 DIMENSIONS |= {"cm³": ("ml", 1.0), "l": ("ml", 1000.0), "liters": ("ml", 1000.0), "litres": ("ml", 1000.0)}
+DIMENSIONS |= {"mm3": ("ml", 0.001)}
 DIMENSIONS |= {"hu": ("HU", 1.0), "%": ("%", 1.0), "percent": ("%", 1.0)}
 """A unit's dimension, and how much of the dimension's own unit it is."""
 
 _NUMBER = re.compile(
     r"(?<![\w.,])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w]*\d)"
-    r"(?:\s*(?P<unit>%|percent\b|mm\b|cm³|cm3\b|cm\b|ml\b|mL\b|cc\b|lit(?:er|re)s?\b|l\b|HU\b))?(?![A-Za-z])"
+    r"(?:\s*(?P<unit>%|percent\b|mm3\b|mm\b|cm³|cm3\b|cm\b|ml\b|mL\b|cc\b|lit(?:er|re)s?\b|l\b|HU\b))?(?![A-Za-z])"
 )
 _BY_KEY = {"_mm": "mm", "_ml": "ml", "_hu": "HU", "percent": "%", "hu_range": "HU", "window": "HU"}
 _TEXTS = ("lines", "markdown", "text")
@@ -59,7 +60,9 @@ def _same(said: Number, fact: Number) -> bool:
     """Equal when rounded as it was said. A number with a unit needs a fact of that dimension."""
     if said.unit and said.unit != fact.unit:
         return False
-    return abs(said.value - fact.value) <= said.half + fact.half * bool(fact.said) + 1e-9 + 1e-6 * abs(fact.value)
+    return abs(said.value - fact.value) <= said.half + fact.half * bool(fact.said) + 1e-9 + 1e-6 * abs(
+        fact.value
+    )
 
 
 def _walk(data: Any, key: str) -> Iterator[Number]:

@@ -1,4 +1,4 @@
-"""The scores of held conversations: stages with Wilson intervals, metrics by axis, groups, latency; as data and a table."""
+"""The scores of held conversations: stages with Wilson intervals, metrics by axis, groups; as data and as a table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from eval.intervals import Share, mean_interval
 from eval.prompts.answers import Answered
 from eval.prompts.cases import Suite
 from eval.prompts.judge import STAGES
+from eval.prompts.sums import by_level, groups, interval, level_rows, share_row
 from eval.tables import markdown
 
 
@@ -26,9 +27,15 @@ def summary(turns: Sequence[Answered], suites: Sequence[Suite]) -> dict[str, Any
         "stages": stage_sums(turns),
         "suites": {s.name: stage_sums([t for t in turns if t.suite == s.name]) for s in suites},
         "metrics": metrics(turns),
-        "groups": groups([(f"{t.suite} {t.case.group}", t.judged.stages["all"]) for t in turns if t.case.group]),
-        "by_edits": _by(turns, "edits"),
-        "by_rung": _by(turns, "rung"),
+        "groups": groups(
+            [
+                (f"{t.suite} {t.case.group}", t.judged.stages["all"])
+                for t in turns
+                if t.case.group and t.case.edits is None
+            ]
+        ),
+        "by_edits": by_level((t.case.edits, t.judged.stages["all"]) for t in turns),
+        "by_rung": by_level((t.case.rung, t.judged.stages["all"]) for t in turns),
         "wrong": [t.to_dict() for t in turns if not t.judged.stages["all"]],
     }
 
@@ -47,31 +54,13 @@ def metrics(turns: Iterable[Answered]) -> dict[str, dict[str, Any]]:
     return {name: _metric(values) for name, values in sorted(noted.items())}
 
 
-def groups(scored: Iterable[tuple[str, bool | None]]) -> dict[str, Any]:
-    """Phrasings of one intent, by group: how many groups are right in all (worst of k), in the mean, and how they
-    scatter."""
-    by_group: dict[str, list[bool]] = defaultdict(list)
-    for group, right in scored:
-        by_group[group].append(bool(right))
-    shares = [float(np.mean(right)) for right in by_group.values() if len(right) > 1]
-    sizes = [len(right) for right in by_group.values() if len(right) > 1]
-    return {
-        "worst_of_k": Share.of(share == 1.0 for share in shares).to_dict(),
-        "mean": float(np.mean(shares)) if shares else None,
-        "std": float(np.std(shares)) if shares else None,
-        "k": [min(sizes), max(sizes)] if sizes else None,
-    }
-
-
 def table(result: Mapping[str, Any]) -> str:
     """Stages, suites and metrics with their counts and intervals, for the terminal."""
     rows = [share_row(name, share) for name, share in result["stages"].items()]
-    rows += [share_row(f"all, {name}", sums["all"]) for name, sums in result["suites"].items() if sums["all"]["n"]]
-    rows += [share_row(f"all, {n} typing errors", share) for n, share in result["by_edits"].items()]
-    rows += [share_row(f"all, rung {n}", share) for n, share in result["by_rung"].items()]
-    if result["groups"]["k"]:
-        low, high = result["groups"]["k"]
-        rows.append(share_row(f"all of {low} to {high} phrasings", result["groups"]["worst_of_k"]))
+    rows += [
+        share_row(f"all, {name}", sums["all"]) for name, sums in result["suites"].items() if sums["all"]["n"]
+    ]
+    rows += level_rows("all", result)
     parts = [markdown(["stage", "share", "95 % interval", "right", "n"], rows)]
     figures = [_figure(name, metric) for name, metric in result["metrics"].items()]
     parts.append(markdown(["metric", "value", "95 % interval", "median", "p95", "n"], figures))
@@ -80,25 +69,6 @@ def table(result: Mapping[str, Any]) -> str:
         f"{result['not_run']} conversations not run (they name no scan, or one that these tools cannot see)"
     )
     return "\n\n".join(parts)
-
-
-def share_row(name: str, share: Mapping[str, Any]) -> list[object]:
-    return [name, share["value"], interval(share), share["right"], share["n"]]
-
-
-def interval(share: Mapping[str, Any]) -> str | None:
-    low, high = share["low95"], share["high95"]
-    return None if low is None else f"{low:.3f} to {high:.3f}"
-
-
-def _by(turns: Iterable[Answered], what: str) -> dict[str, Any]:
-    """Right in all stages, by how many typing errors or how specific: only turns that say it."""
-    found: dict[int, list[bool | None]] = defaultdict(list)
-    for turn in turns:
-        level = getattr(turn.case, what)
-        if level is not None:
-            found[level].append(turn.judged.stages["all"])
-    return {str(level): Share.of(right).to_dict() for level, right in sorted(found.items())}
 
 
 def _metric(values: Sequence[bool | float]) -> dict[str, Any]:
