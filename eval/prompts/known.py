@@ -1,4 +1,4 @@
-"""What is known of a scan: which structures are there, where, and how large. Phantoms by formula, the demo CT by meshes."""
+"""What is known of a scan: which structures are there, where, how large. Phantoms by formula, the demo CT by meshes."""
 
 from __future__ import annotations
 
