@@ -163,14 +163,15 @@ def converse(stand: Stand, suite: Suite, case: Case) -> Iterator[Answered]:
         error, answer, started = "", None, time.perf_counter()
         try:
             answer = session.ask(turn.user)
-            judged = judge(turn, answer, scan, suite.header.get("tolerances"), stale)
         except BodyMapsError as problem:
             error = str(problem)
         except Exception as problem:  # whatever a language model comes up with
             error = f"{type(problem).__name__}: {problem}"
         seconds = answer.seconds if answer else time.perf_counter() - started
-        if error:
+        if answer is None:
             judged = Judged(dict.fromkeys(STAGES, False))
+        else:
+            judged = judge(turn, answer, scan, suite.header.get("tolerances"), stale)
         judged.note(f"latency: {'first answer' if number == 0 else 'follow-up'}, s", seconds)
         if number == len(case.turns) - 1 and len(case.turns) > 1:
             judged.note("turns: masks computed twice", watched.repeats)

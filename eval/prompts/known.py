@@ -139,7 +139,7 @@ class DemoScan:
 
     def items(self, structure: str) -> tuple[Item, ...]:
         if structure not in self._items:
-            self._items[structure] = (self._item(structure),)
+            self._items[structure] = (self._item(structure),) if self.knows(structure) else ()
         return self._items[structure]
 
     def distance(self, first: Item, second: Item) -> float | None:

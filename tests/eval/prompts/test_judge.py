@@ -163,10 +163,13 @@ def test_a_number_said_in_the_wrong_unit_is_seen(answered):
 
 
 def test_the_other_side_is_seen(answered):
-    """The answer about the left kidney, on the mirror image: there the left one is the former right one."""
-    judged = judge(KIDNEY, answered("lesions", KIDNEY).answer, known("lesions_mirrored"))
+    """The right kidney, called the left one."""
+    right = turn("volume of the right kidney", call("measure", "kidney_right", measures=["volume"]))
+    answer = with_finding(answered("trunk", right).answer, structure="kidney_left")
+    judged = judge(KIDNEY, answer, known("trunk"))
     assert notes(judged)["laterality: side swapped"] == [True]
-    assert "mask" in wrong(judged)
+    assert {"target", "mask", "measure"} <= wrong(judged)
+    assert notes(answered("trunk", KIDNEY).judged)["laterality: side swapped"] == [False]
 
 
 def test_what_is_cut_off_must_be_said(answered):
