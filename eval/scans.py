@@ -107,7 +107,7 @@ def _whole(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part(record: Mapping[str, Any]) -> Part:
     (shape,) = set(record) & set(SHAPES)
-    numbers = {k: tuple(v) if isinstance(v, list) else v for k, v in record[shape].items()}
+    numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record[shape].items()}
     solid = SHAPES[shape](**numbers)
     return Part(record["structure"], solid, record["hu"], record.get("inside"), record.get("region"))
 

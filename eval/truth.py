@@ -95,9 +95,9 @@ def value(kind: str, part: Part, scan: Scan) -> float | None:
 def distance(first: Solid, second: Solid) -> float | None:
     """Between the surfaces of balls and upright tubes, mm; None for other solids. 0 where they overlap."""
     flat = any(isinstance(s, Tube) for s in (first, second))
-    if not all(_round(s) for s in (first, second)):
+    if not _round(first) or not _round(second):
         return None
-    a, b = (np.asarray(s.centre if isinstance(s, Ellipsoid) else s.start) for s in (first, second))  # type: ignore[union-attr]
+    a, b = _middle(first), _middle(second)
     gap = float(np.linalg.norm((a - b)[: 2 if flat else 3])) - _radius(first) - _radius(second)
     return max(gap, 0.0)
 
@@ -188,5 +188,12 @@ def _upright(tube: Tube) -> bool:
     return tube.start[:2] == tube.end[:2]
 
 
+def _middle(solid: Solid) -> Floats:
+    """The centre of a ball; the start of a tube, which has the same x and y all along."""
+    assert isinstance(solid, Ellipsoid | Tube)
+    return np.asarray(solid.centre if isinstance(solid, Ellipsoid) else solid.start, dtype=np.float64)
+
+
 def _radius(solid: Solid) -> float:
-    return solid.radii[0] if isinstance(solid, Ellipsoid) else solid.diameter / 2  # type: ignore[union-attr, attr-defined]
+    assert isinstance(solid, Ellipsoid | Tube)
+    return solid.radii[0] if isinstance(solid, Ellipsoid) else solid.diameter / 2

@@ -44,7 +44,7 @@ def prompts(
             result, text = (
                 _planned(llm, suites, bar) if tools is None else _held(tools, llm, segmenter, suites, bar)
             )
-        about = {
+        about: dict[str, Any] = {
             "suite": suite,
             "llm": llm,
             "tools": tools,

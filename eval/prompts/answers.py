@@ -207,7 +207,7 @@ def mirrored(answer: Answer, image: Answer) -> bool:
     """Whether an answer is the mirror image of another in x: sides exchanged, boxes reflected, numbers equal."""
 
     def summary(of: Answer, sign: int) -> list[Any]:
-        rows = []
+        rows: list[Any] = []
         for f in of.findings:
             if f.box is None:
                 rows.append((f.structure if sign > 0 else other_side(f.structure), False, [], []))

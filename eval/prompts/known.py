@@ -53,8 +53,11 @@ class Item:
 class Known(Protocol):
     """name, geometry: of the scan. knows: whether anything is known of a structure. items: what of it is there."""
 
-    name: str
-    geometry: Geometry
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def geometry(self) -> Geometry: ...
 
     def knows(self, structure: str) -> bool: ...
 
@@ -163,7 +166,7 @@ class DemoScan:
         mesh = trimesh.load_mesh(path)
         world = self.geometry.to_world(corners)
         values = {
-            "volume": abs(float(mesh.volume)) * self.geometry.voxel_ml,  # type: ignore[union-attr]
+            "volume": abs(float(mesh.volume)) * self.geometry.voxel_ml,
             "craniocaudal_extent": float(np.ptp(world[:, 2])),
         }
         low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5

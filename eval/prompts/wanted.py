@@ -54,8 +54,10 @@ def expected(calls: Iterable[Mapping[str, Any]], scan: Known) -> Expected:
                 found += [(structure, item) for item in items]
                 if "count" in (args.get("measures") or ()) and ontology()[structure].kind == "lesion":
                     counts[structure] = len(items)
-                for item in items or ([None] if not there else []):
-                    wanted.setdefault((structure, item), set()).update(kinds if item else ())
+                for item in items:
+                    wanted.setdefault((structure, item), set()).update(kinds)
+                if not there:
+                    wanted.setdefault((structure, None), set())
         if "distance" in (args.get("measures") or ()):
             for (first, a), (second, b) in combinations(found, 2):
                 value = scan.distance(a, b)
