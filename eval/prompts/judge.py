@@ -313,7 +313,7 @@ def _text(
             done.note("field of view: cut off is flagged", flagged)
             done.note(
                 "field of view: zero is reported",
-                any(n.value == 0 and n.unit for n in numbers("\n".join(lines))),
+                any(n.value == 0 and n.unit == "ml" for n in numbers("\n".join(lines))),
             )
             right.append(flagged)
         elif "longest_diameter" in w.kinds:
