@@ -45,11 +45,11 @@ def test_within_keeps_the_lesions_of_one_region(turn):
 def test_only_the_lesions_of_the_side_that_was_asked_for(study, make_segmenter):
     """A kidney lesion may lie in either kidney: "in the left kidney" leaves those of the right one out."""
     left, right = Ellipsoid((-45, -45, -38), (8, 7, 8)), Ellipsoid((45, -45, -40), (6, 6, 6))
-    turn = Turn(Workspace(study, make_segmenter({"kidney_tumor": Both(left, right)})))
+    turn = Turn(Workspace(study, make_segmenter({"kidney_tumor": Union((left, right))})))
     for side, kept in (("left", "kidney tumor 1 of 2"), ("right", "kidney tumor 2 of 2")):
         result = call(turn, "detect", targets=["kidney_tumor"], within=f"kidney_{side}")
         assert labels(result) == [kept]
-        assert result["findings"][0]["location"] == [f"{side} kidney"]
+        assert all(f"{side} kidney" in place for place in result["findings"][0]["location"])
     assert len(labels(call(turn, "detect", targets=["kidney_tumor"], within="kidneys"))) == 2
 
 
