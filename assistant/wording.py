@@ -11,7 +11,7 @@ import yaml
 
 Result = Mapping[str, Any]
 LENGTHS = {"mm": 1.0, "cm": 10.0}
-VOLUMES = {"ml": 1.0, "l": 1000.0}
+VOLUMES = {"ml": 1.0, "cc": 1.0, "l": 1000.0, "mm3": 0.001}
 
 
 @cache
@@ -103,7 +103,9 @@ def _counted(records: list[dict[str, Any]]) -> bool:
 
 
 def _lesion_count(records: list[dict[str, Any]]) -> str:
-    count, name = records[0]["of"], records[0]["name"]
+    name = records[0]["name"]
+    counts = [m["value"] for record in records for m in record["measurements"] if m["kind"] == "count"]
+    count = round(counts[0]) if counts else records[0]["of"]
     return words()["findings"]["lesions"].format(count=count, name=name if count == 1 else f"{name}s")
 
 

@@ -123,7 +123,8 @@ class Workspace:
             derived = [s for s in new if s not in direct]
             self._segment([*direct, *self._needed_for(derived)], progress)
             for structure in derived:
-                self._derive(structure)
+                if self._key(structure) not in self._found:  # a rule gives all of its regions at once
+                    self._derive(structure)
             return {s: self._found[self._key(s)] for s in wanted}
 
     def known(self) -> dict[str, Found]:

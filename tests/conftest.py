@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from assistant.session import Session
 from assistant.study import Study
-from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
-from encoders.segmenters.base import Mask, Progress, Quality
-from encoders.volume import Volume
-from eval.phantoms import Block, Ellipsoid, Solid, Tube, grid, paint, rasterise
+from eval.oracle import Oracle
+from eval.phantoms import Block, Ellipsoid, Solid, Tube, grid, paint
 
 TRUNK: dict[str, tuple[Solid, float]] = {
     "liver": (Ellipsoid((45, 5, 20), (45, 40, 40)), 110),
@@ -31,38 +27,6 @@ TRUNK: dict[str, tuple[Solid, float]] = {
 
 TUMOR: tuple[Solid, float] = (Ellipsoid((-42, 10, -20), (9, 7, 8)), 45)
 """In the tail of the pancreas: its longest axial diameter is 18 mm."""
-
-
-@dataclass
-class PhantomSegmenter:
-    """Draws solids. `asked` keeps what it was asked for, so that tests can see what was reused."""
-
-    solids: Mapping[str, Solid]
-    absent: frozenset[str] = frozenset()
-    name: str = "phantom"
-    asked: list[str] = field(default_factory=list)
-
-    def supported(self) -> frozenset[str]:
-        return frozenset(self.solids) | self.absent
-
-    def quality(self, structure: str) -> Quality:
-        return Quality("validated", 0.95, 3) if structure in self.supported() else Quality("unsupported")
-
-    def segment(
-        self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
-    ) -> dict[str, Mask]:
-        unknown = [s for s in structures if s not in self.supported()]
-        if unknown:
-            raise BodyMapsError(f"the phantom has no {', '.join(unknown)}")
-        masks = {}
-        for n, structure in enumerate(structures, start=1):
-            self.asked.append(structure)
-            solid = self.solids.get(structure)
-            full = rasterise(solid, volume.geometry) if solid else np.zeros(volume.shape, dtype=bool)
-            masks[structure] = Mask.from_full(structure, full, 0.9)
-            if progress:
-                progress(n / len(structures), structure)
-        return masks
 
 
 def trunk_geometry(**options: object) -> Geometry:
@@ -96,27 +60,27 @@ def make_geometry() -> Callable[..., Geometry]:
 
 
 @pytest.fixture
-def make_segmenter() -> Callable[..., PhantomSegmenter]:
+def make_segmenter() -> Callable[..., Oracle]:
     """make_segmenter(extra solids by id, absent=ids): knows the organs of the phantom and these."""
 
-    def make(extra: Mapping[str, Solid] | None = None, absent: Iterable[str] = ()) -> PhantomSegmenter:
-        return PhantomSegmenter(ORGANS | dict(extra or {}), frozenset(absent))
+    def make(extra: Mapping[str, Solid] | None = None, absent: Iterable[str] = ()) -> Oracle:
+        return Oracle(ORGANS | dict(extra or {}), frozenset(absent), "phantom")
 
     return make
 
 
 @pytest.fixture
-def segmenter() -> PhantomSegmenter:
+def segmenter() -> Oracle:
     """Knows the organs of the phantom and its tumour."""
-    return PhantomSegmenter(ORGANS | {"pancreas_tumor": TUMOR[0]})
+    return Oracle(ORGANS | {"pancreas_tumor": TUMOR[0]}, name="phantom")
 
 
 @pytest.fixture
-def organs_only() -> PhantomSegmenter:
+def organs_only() -> Oracle:
     """Knows the organs, cannot look for tumours."""
-    return PhantomSegmenter(ORGANS)
+    return Oracle(ORGANS, name="phantom")
 
 
 @pytest.fixture
-def session(study: Study, segmenter: PhantomSegmenter) -> Session:
+def session(study: Study, segmenter: Oracle) -> Session:
     return Session(study, segmenter)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ class Query(ToolArgs):
     rank: int | None = Field(default=None, ge=1, description="with largest or smallest: 2 is the second one")
     min_mm: float | None = Field(default=None, ge=0, description="only lesions at least this long, mm")
     max_mm: float | None = Field(default=None, ge=0, description="only lesions at most this long, mm")
-    unit: Literal["mm", "cm", "ml", "l"] | None = Field(
+    unit: Literal["mm", "cm", "ml", "cc", "l", "mm3"] | None = Field(
         default=None, description="unit of the text, when asked for"
     )
 

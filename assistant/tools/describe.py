@@ -42,6 +42,7 @@ def run(turn: Turn, args: Describe) -> dict[str, Any]:
         "slices": volume.shape[geometry.axial_axis],
         "extent_mm": round(top[2] - bottom[2], 1),
         "hu_range": [round(low), round(high)],
+        "soft_tissue_hu": list(SOFT_HU),
         "soft_tissue_percent": round(soft, 1),
     }
     lines = [

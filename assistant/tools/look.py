@@ -30,6 +30,8 @@ class Seen:
     mask: Mask
     number: int = 0
     total: int = 0
+    count: int = 0
+    """On the first lesion of a query: how many lesions fit it, before one of them is selected."""
     place: tuple[str, ...] = ()
     measured: dict[str, Measurement | Unmeasurable] = field(default_factory=dict)
 
@@ -86,6 +88,8 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
     if query.min_mm is not None or query.max_mm is not None:
         low, high = query.min_mm or 0.0, query.max_mm if query.max_mm is not None else float("inf")
         seen = [item for item in seen if low <= _length(turn, item) <= high]
+    if seen:
+        seen[0].count = len(seen)
     if query.select != "all" and seen:
         ordered = sorted(seen, key=lambda item: _length(turn, item), reverse=query.select == "largest")
         chosen = ordered[(query.rank or 1) - 1 :][:1]
@@ -114,9 +118,9 @@ def _measure(turn: Turn, item: Seen, kinds: Sequence[str]) -> None:
     volume = turn.workspace.study.volume
     for kind in kinds:
         if kind == "count":
-            if item.total and item.number == 1:
+            if item.count:
                 item.measured[kind] = Measurement(
-                    kind, item.total, KINDS[kind].unit, method=KINDS[kind].method
+                    kind, item.count, KINDS[kind].unit, method=KINDS[kind].method
                 )
         elif kind != "distance" and kind not in item.measured:
             item.measured[kind] = measure(kind, item.mask, volume.geometry, volume.hu)

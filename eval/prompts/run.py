@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from encoders.errors import BodyMapsError
 from eval.intervals import Share
 from eval.prompts.cases import Case, Suite
 from eval.prompts.scoring import STAGES, stages
+from eval.prompts.sums import by_level, groups, level_rows, share_row
 from eval.tables import markdown
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Scored:
     user: str
     expect: dict[str, Any]
     got: dict[str, Any]
+    edits: int | None
+    rung: int | None
     scores: dict[str, bool | None]
     seconds: float
     error: str = ""
@@ -80,6 +84,11 @@ def evaluate(read: Planner, suites: Sequence[Suite], told: Told | None = None) -
         "stages": _sums(turns),
         "suites": {s.name: _sums([t for t in turns if t.suite == s.name]) for s in suites},
         "worst_of_paraphrases": _worst(turns).to_dict(),
+        "groups": groups(
+            [(f"{t.suite} {t.group}", t.scores["exact"]) for t in turns if t.group and t.edits is None]
+        ),
+        "by_edits": by_level((t.edits, t.scores["exact"]) for t in turns),
+        "by_rung": by_level((t.rung, t.scores["exact"]) for t in turns),
         "seconds": {"median": float(np.median(seconds)), "p95": float(np.quantile(seconds, 0.95))},
         "wrong": [turn.to_dict() for turn in turns if not turn.scores["exact"]],
     }
@@ -87,9 +96,9 @@ def evaluate(read: Planner, suites: Sequence[Suite], told: Told | None = None) -
 
 def table(result: dict[str, Any]) -> str:
     """Stages and suites with their counts and intervals, for the terminal."""
-    rows = [_row(name, share) for name, share in result["stages"].items()]
-    rows += [_row(f"exact, {name}", sums["exact"]) for name, sums in result["suites"].items()]
-    rows.append(_row("all paraphrases exact", result["worst_of_paraphrases"]))
+    rows = [share_row(name, share) for name, share in result["stages"].items()]
+    rows += [share_row(f"exact, {name}", sums["exact"]) for name, sums in result["suites"].items()]
+    rows += level_rows("exact", result)
     spent = result["seconds"]
     return "\n".join(
         [
@@ -101,11 +110,16 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _run(read: Planner, suite: str, case: Case) -> list[Scored]:
-    """One conversation; the seconds of a turn are those of the conversation shared out evenly."""
+    """One conversation; the seconds of a turn are those of the conversation shared out evenly.
+
+    A turn that opens another study begins a conversation of its own.
+    """
     started, error = time.perf_counter(), ""
     plans: list[dict[str, Any]] = []
+    starts = [i for i, turn in enumerate(case.turns) if i == 0 or turn.scan]
     try:
-        plans = read([turn.user for turn in case.turns])
+        for start, stop in pairwise([*starts, len(case.turns)]):
+            plans += read([turn.user for turn in case.turns[start:stop]])
     except BodyMapsError:
         raise
     except Exception as problem:  # whatever a language model and its server come up with
@@ -117,7 +131,21 @@ def _run(read: Planner, suite: str, case: Case) -> list[Scored]:
         scores = stages(turn.expect, got or {"status": "", "calls": []})
         if not got:
             scores = {name: None if score is None else False for name, score in scores.items()}
-        scored.append(Scored(suite, case.id, case.group, turn.user, turn.expect, got, scores, seconds, error))
+        levels = {"edits": case.edits, "rung": case.rung}
+        scored.append(
+            Scored(
+                suite=suite,
+                case=case.id,
+                group=case.group,
+                user=turn.user,
+                expect=turn.expect,
+                got=got,
+                scores=scores,
+                seconds=seconds,
+                error=error,
+                **levels,
+            )
+        )
     return scored
 
 
@@ -133,9 +161,3 @@ def _worst(turns: Iterable[Scored]) -> Share:
         if turn.group:
             groups[f"{turn.suite} {turn.group}"].append(bool(turn.scores["exact"]))
     return Share.of(all(right) for right in groups.values() if len(right) > 1)
-
-
-def _row(name: str, share: dict[str, Any]) -> list[object]:
-    low, high = share["low95"], share["high95"]
-    interval = f"{low:.3f} to {high:.3f}" if share["n"] else None
-    return [name, share["value"], interval, share["right"], share["n"]]

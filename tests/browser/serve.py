@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 import app
-from encoders.segmenters.base import Mask, Progress, Quality
-from encoders.volume import Volume
-from eval.phantoms import Block, Ellipsoid, Solid, Tube, grid, paint, rasterise
+from encoders.segmenters.base import Progress
+from eval.oracle import Oracle
+from eval.phantoms import Block, Ellipsoid, Solid, Tube, grid, paint
 
 BODY = Ellipsoid((0, 0, 0), (150, 105, 400))
 SOLIDS: dict[str, tuple[Solid, float]] = {
@@ -30,32 +29,17 @@ SLOW = "spleen"
 """Looking for this one takes ten seconds, unless it is stopped."""
 
 
-class PhantomSegmenter:
-    """Knows where the solids are in space, so any grid will do."""
+def pace(structure: str, progress: Progress | None) -> None:
+    """Look for a structure for a while, telling how far it is."""
+    for step in range(100 if structure == SLOW else 2):
+        if progress is not None:
+            progress(step / 100, f"looking for the {structure}")
+        time.sleep(0.1 if structure == SLOW else 0)
 
-    name = "phantom"
 
-    def supported(self) -> frozenset[str]:
-        return frozenset({*SOLIDS, "gallbladder"})
-
-    def quality(self, structure: str) -> Quality:
-        return Quality("validated", 1.0, 1)
-
-    def segment(
-        self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
-    ) -> dict[str, Mask]:
-        masks = {}
-        for structure in structures:
-            for step in range(100 if structure == SLOW else 2):
-                if progress is not None:
-                    progress(step / 100, f"looking for the {structure}")
-                time.sleep(0.1 if structure == SLOW else 0)
-            if structure in SOLIDS:
-                mask = rasterise(SOLIDS[structure][0], volume.geometry)
-                masks[structure] = Mask.from_full(structure, mask, 0.97)
-            else:
-                masks[structure] = Mask.absent(structure, volume.shape, 0.9)
-        return masks
+def segmenter() -> Oracle:
+    solids = {name: solid for name, (solid, _) in SOLIDS.items()}
+    return Oracle(solids, frozenset({"gallbladder"}), "phantom", 0.97, pace=pace)
 
 
 def write(path: Path, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> None:
@@ -70,4 +54,4 @@ if __name__ == "__main__":
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
     write(folder / "phantom.nii.gz", (160, 112, 60), (2.0, 2.0, 4.0))
     write(folder / "other.nii.gz", (100, 72, 50), (3.2, 3.2, 5.0))
-    app.main(port=port, segmenter=PhantomSegmenter())
+    app.main(port=port, segmenter=segmenter())

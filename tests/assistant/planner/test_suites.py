@@ -29,6 +29,8 @@ def test_the_suite_is_read_exactly(path: Path) -> None:
         dialogue = Dialogue()
         for turn in case["turns"]:
             total += 1
+            if "scan" in turn:  # another study, another conversation
+                dialogue = Dialogue()
             got = plan(turn["user"], dialogue).to_dict()
             if not exact(turn["expect"], got):
                 wrong.append(f"{case['id']} {turn['user']!r}: {got['status']} {got['calls']}")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from assistant.regions import derive
 from assistant.tools import tools
 from assistant.tools.base import Turn
+from assistant.wording import compose
 from assistant.workspace import Workspace
 from encoders.geometry import Box
 from eval.phantoms import Ellipsoid, Union
@@ -38,6 +40,40 @@ def test_lesions_are_counted_placed_and_ordered_by_size(turn):
 def test_within_keeps_the_lesions_of_one_region(turn):
     result = call(turn, "segment", targets=["pancreas_tumor"], within="pancreas_head")
     assert labels(result) == ["pancreas tumor 2 of 2"]
+
+
+def test_only_the_lesions_of_the_side_that_was_asked_for(study, make_segmenter):
+    """A kidney lesion may lie in either kidney: "in the left kidney" leaves those of the right one out."""
+    left, right = Ellipsoid((-45, -45, -38), (8, 7, 8)), Ellipsoid((45, -45, -40), (6, 6, 6))
+    turn = Turn(Workspace(study, make_segmenter({"kidney_tumor": Union((left, right))})))
+    for side, kept in (("left", "kidney tumor 1 of 2"), ("right", "kidney tumor 2 of 2")):
+        result = call(turn, "detect", targets=["kidney_tumor"], within=f"kidney_{side}")
+        assert labels(result) == [kept]
+        assert all(f"{side} kidney" in place for place in result["findings"][0]["location"])
+    assert len(labels(call(turn, "detect", targets=["kidney_tumor"], within="kidneys"))) == 2
+
+
+def test_a_count_is_of_the_lesions_that_fit(turn):
+    for args, count in (({}, 2), ({"min_mm": 15}, 1), ({"within": "pancreas_head"}, 1)):
+        result = call(turn, "measure", targets=["pancreas_tumor"], measures=["count"], **args)
+        given = [m for r in result["findings"] for m in r["measurements"] if m["kind"] == "count"]
+        assert [m["value"] for m in given] == [count]
+        assert compose([result]).startswith(f"{count} pancreas tumor")
+
+
+def test_volumes_may_be_asked_for_in_any_unit_that_the_planner_reads(turn):
+    for unit, said in (("ml", "44.8 ml"), ("cc", "44.8 cc"), ("mm3", "44,760 mm3"), ("l", "0.04 l")):
+        result = call(turn, "measure", targets=["spleen"], measures=["volume"], unit=unit)
+        assert f"volume {said} (" in compose([result])
+
+
+def test_regions_of_one_rule_are_derived_once(turn, monkeypatch):
+    rules = []
+    monkeypatch.setattr(
+        "assistant.workspace.derive", lambda rule, *args: rules.append(rule) or derive(rule, *args)
+    )
+    call(turn, "segment", targets=["liver_segment_7", "liver_segment_8", "liver_segment_2"])
+    assert len(rules) == 1
 
 
 def test_within_a_region_without_lesions_is_said(turn):
