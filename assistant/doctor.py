@@ -81,7 +81,14 @@ def _segmenters() -> list[dict[str, Any]]:
     from encoders.segmenters.registry import describe
 
     return [
-        {"spec": d["spec"], "summary": d["summary"], "can_run": d["missing"] is None, "why_not": d["missing"]}
+        {
+            "spec": d["spec"],
+            "summary": d["summary"],
+            "can_run": d["missing"] is None,
+            "why_not": d["missing"],
+            "licence": d["licence"],
+            "needs": d["needs"],
+        }
         for d in describe()
     ]
 

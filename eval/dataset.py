@@ -12,7 +12,8 @@ import numpy as np
 import yaml
 
 from encoders.errors import BodyMapsError
-from eval.layouts import Layout, read_layout, structure_of
+from encoders.segmenters.names import structure_of
+from eval.layouts import Layout, read_layout
 from eval.references import read_stl, voxelise
 
 Truths = Callable[[tuple[int, int, int]], Iterator[tuple[str, np.ndarray]]]

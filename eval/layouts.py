@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from encoders.errors import BodyMapsError
+from encoders.segmenters.names import structure_of
 from prompts.ontology import ontology
 
 
@@ -64,20 +65,6 @@ def read_layout(folder: Path) -> Layout | None:
         pairs = [(p, folder / "label" / p.name.replace("img", "label")) for p in _images(folder / "img")]
         return Layout("BTCV", "BTCV", _cases(pairs, values), values)
     return None
-
-
-def structure_of(label: str, dataset: str) -> str | None:
-    """The ontology id of a label's name in a data set, or None. The case of letters does not matter.
-
-    A name that `layouts.yaml` lists, such as "cancer", means nothing in a data set that it does not list.
-    """
-    tasks = _data()["names"].get(label.lower())
-    if tasks is not None:
-        return next((id for task, id in tasks.items() if task.lower() == dataset.lower()), None)
-    if label in ontology():
-        return label
-    found = ontology().exact(label)
-    return found[0] if len(found) == 1 else None
 
 
 def _with_json(folder: Path) -> Layout:

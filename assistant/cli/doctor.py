@@ -32,7 +32,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
         f"device {report['device']}, memory {report['memory_gb']} GB",
         "",
         "Segmenters",
-        *(_line(s["spec"], s["can_run"], s["why_not"] or s["summary"]) for s in report["segmenters"]),
+        *(line for s in report["segmenters"] for line in _segmenter(s)),
         "",
         "Language models (--llm)",
         *(_line(m["spec"], m["can_run"], m["why_not"] or m["needs"]) for m in report["llms"]),
@@ -49,6 +49,14 @@ def _lines(report: dict[str, Any]) -> list[str]:
         lines += ["", "Packages that are missing or do not fit"]
         lines += [_line(f"{p['name']}{p['wanted']}", False, _package(p)) for p in wrong]
     return lines
+
+
+def _segmenter(entry: dict[str, Any]) -> list[str]:
+    """What it is or why it cannot run; of the engines of others also what they need, and their licence."""
+    about = [entry["summary"], entry["needs"] and f"needs {entry['needs']}", entry["licence"]]
+    lines = [entry["why_not"], *about] if entry["why_not"] else about
+    first, *more = [line for line in lines if line]
+    return [_line(entry["spec"], entry["can_run"], first), *(f"{'':35}{line}" for line in more)]
 
 
 def _line(name: str, good: bool, text: str) -> str:

@@ -32,5 +32,5 @@ def supported() -> dict[str, frozenset[str]]:
     return {
         name: load(name).supported()
         for name, entry in ENTRIES.items()
-        if ":" not in entry.spec and entry.missing() is None
+        if ":" not in entry.spec.partition("[")[0] and entry.missing() is None
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Segmenter
+from encoders.segmenters.engines import engines
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,15 @@ class Entry:
     spec: how it is asked for, such as "embedded" or "weights:PATH".
     summary: one line for `doctor`.
     missing: None when it can run here, else what is missing.
+    licence, needs: of the engines of others, what a user must know first; else "".
     """
 
     spec: str
     summary: str
     load: Callable[[str], Segmenter]
     missing: Callable[[], str | None]
+    licence: str = ""
+    needs: str = ""
 
 
 def _embedded(_: str) -> Segmenter:
@@ -42,13 +46,51 @@ def _weights(path: str) -> Segmenter:
 def _universal(argument: str) -> Segmenter:
     from encoders.segmenters.universal import UniversalSegmenter
 
-    path, _, options = argument.partition("?")
-    if not Path(path).is_file():
+    path, options = _options("universal", argument, "classes")
+    if not path.is_file():
         raise BodyMapsError(f"no checkpoint at '{path}': give --segmenter universal:FILE")
-    name, _, classes = options.partition("=")
-    if options and (name != "classes" or not classes):
-        raise BodyMapsError(f"unknown option '{options}' of universal:PATH; known: classes=ORDER")
-    return UniversalSegmenter(Path(path), classes or None)
+    return UniversalSegmenter(path, **options)
+
+
+def _totalsegmentator(mode: str) -> Segmenter:
+    from encoders.segmenters.totalsegmentator import TotalSegmentatorSegmenter
+
+    return TotalSegmentatorSegmenter(mode)
+
+
+def _voxtell(argument: str) -> Segmenter:
+    from encoders.segmenters.voxtell import VoxTellSegmenter
+
+    folder, options = _options("voxtell", argument, "bank", "text")
+    return VoxTellSegmenter(folder, **options)
+
+
+def _bundle(argument: str) -> Segmenter:
+    from encoders.segmenters.bundle import BundleSegmenter
+
+    folder, options = _options("bundle", argument, "names")
+    return BundleSegmenter(folder, **options)
+
+
+def _nnunet(argument: str) -> Segmenter:
+    from encoders.segmenters.nnunet import NnunetSegmenter
+
+    folder, options = _options("nnunet", argument, "folds", "orientation", "mirroring", "names")
+    return NnunetSegmenter(folder, **options)
+
+
+def _options(name: str, argument: str, *known: str) -> tuple[Path, dict[str, str]]:
+    """`PATH?key=value&key=value`: the path and its options."""
+    path, _, rest = argument.partition("?")
+    options: dict[str, str] = {}
+    for part in rest.split("&") if rest else ():
+        key, _, value = part.partition("=")
+        if key not in known or not value:
+            raise BodyMapsError(
+                f"unknown option '{part}' of {name}; known: {', '.join(f'{k}=...' for k in known)}"
+            )
+        options[key] = value
+    return Path(path), options
 
 
 def _embedded_missing() -> str | None:
@@ -69,6 +111,19 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
+def _engine(name: str, load: Callable[[str], Segmenter]) -> Entry:
+    known = engines()[name]
+    return Entry(known.spec, known.summary, load, lambda: known.missing, known.licence, known.needs)
+
+
+ENTRIES |= {
+    "totalsegmentator": _engine("totalsegmentator", _totalsegmentator),
+    "voxtell": _engine("voxtell", _voxtell),
+    "bundle": _engine("bundle", _bundle),
+    "nnunet": _engine("nnunet", _nnunet),
+}
+
+
 def load(spec: str) -> Segmenter:
     """The segmenter of a spec `name[:argument]`. Raises BodyMapsError for an unknown one."""
     name, _, argument = spec.partition(":")
@@ -83,4 +138,13 @@ def load(spec: str) -> Segmenter:
 
 def describe() -> list[dict[str, str | None]]:
     """What can run here and why not, for `bodymaps doctor`."""
-    return [{"spec": e.spec, "summary": e.summary, "missing": e.missing()} for e in ENTRIES.values()]
+    return [
+        {
+            "spec": e.spec,
+            "summary": e.summary,
+            "missing": e.missing(),
+            "licence": e.licence,
+            "needs": e.needs,
+        }
+        for e in ENTRIES.values()
+    ]

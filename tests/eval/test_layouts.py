@@ -8,8 +8,9 @@ import pytest
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Mask, Quality
+from encoders.segmenters.names import structure_of
 from eval.dataset import read_dataset
-from eval.layouts import read_layout, structure_of
+from eval.layouts import read_layout
 from eval.leaderboard import collection, leaderboard
 from eval.segmentation import evaluate, evaluate_predictions, table
 
