@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ _HARMLESS: list[Any] = [
     *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
     *((scalar, f"numpy.{module}.multiarray.scalar") for module in ("core", "_core")),
 ]
+_UNKNOWN = re.compile(r"GLOBAL ((?:\w+\.)+\w+) was not an allowed global")
+_CODE = re.compile(
+    r"(builtins|__builtin__|os|posix|nt|sys|subprocess|shutil|socket|importlib|runpy|code|pty|pickle)\."
+)
+"""What no training state holds, but a file that is meant to do harm: such a file is refused as a whole."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,46 @@ def read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
                 return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        with torch.serialization.safe_globals(_HARMLESS):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        return _load_pickle(path)
     except pickle.UnpicklingError as error:
+        if "Unsupported" not in str(error):
+            raise BodyMapsError(
+                f"{path} cannot be read as a checkpoint: download or copy it again"
+            ) from error
         raise BodyMapsError(
             f"{path} holds more than tensors and plain data, so loading it could run code: "
             "save its state dict alone and try again"
         ) from error
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise BodyMapsError(f"{path} cannot be read as a checkpoint: download or copy it again") from error
+
+
+class _Inert:
+    """Stands for an object of any other class, such as the settings of a training: holds nothing, does nothing."""
+
+    def __new__(cls, *args: Any, **options: Any) -> _Inert:
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any, **options: Any) -> None: ...
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+def _load_pickle(path: Path) -> Any:
+    """By torch's restricted unpickler. Names of classes that it does not know mean inert objects: none is imported.
+
+    Raises pickle.UnpicklingError for a name of `_CODE`, and for what the restricted unpickler refuses anyway.
+    """
+    inert: dict[str, tuple[type, str]] = {}
+    while True:
+        try:
+            with torch.serialization.safe_globals([*_HARMLESS, *inert.values()]):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            unknown = _UNKNOWN.search(str(error))
+            if unknown is None or unknown[1] in inert or _CODE.match(unknown[1]):
+                raise
+            inert[unknown[1]] = type(unknown[1].rpartition(".")[2], (_Inert,), {}), unknown[1]
 
 
 def read_keys(path: Path) -> Keys:
@@ -126,19 +163,26 @@ def fill(model: nn.Module, keys: Keys, backbone: str) -> LoadReport:
 
 
 def load(
-    path: Path, txt_encoding: Path | None = None, strict: bool = True
+    path: Path, txt_encoding: Path | None = None, strict: bool = True, **backbone_args: Any
 ) -> tuple[PublishedModel, LoadReport]:
     """The model of a checkpoint, float32, in evaluation mode, on the CPU.
 
     The backbone, its width, the number of classes and the kind of embedding are read from the shapes.
     txt_encoding: text embeddings (classes, text_dim) for a file that lacks them; never needed for released files.
+    backbone_args: what shapes cannot say, such as the `merging` of a Swin UNETR.
     Raises BodyMapsError when strict and a key is missing, unexpected or of another shape.
     """
     keys = read_keys(path)
     if txt_encoding is not None:
         keys.state.setdefault(EMBEDDING, read_embedding(txt_encoding))
     layout = layout_of(keys.state)
-    model = PublishedModel(layout)
+    try:
+        model = PublishedModel(replace(layout, backbone_args=layout.backbone_args | backbone_args))
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:
+        wish = "".join(f" with {k}={v}" for k, v in backbone_args.items())
+        raise BodyMapsError(
+            f"{path} describes a {layout.backbone} that cannot be built{wish}: {error}"
+        ) from error
     report = fill(model, keys, layout.backbone)
     if strict and not report.complete:
         raise BodyMapsError(f"{path} does not fit its own layout: {report}")

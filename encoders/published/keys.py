@@ -15,6 +15,8 @@ from encoders.published.model import Layout
 WRAPPERS = ("net", "state_dict", "model")
 HEADS = ("organ_embedding", "precls_conv", "GAP", "controller", "text_to_vision")
 EMBEDDING = "organ_embedding"
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""What wrappers (DistributedDataParallel, torch.compile, training frameworks) put before every key."""
 _ALIASES = {"txt_encoding": EMBEDDING, "text_embedding": EMBEDDING}
 _BACKBONE = re.compile(r"(swinViT|encoder\d+|decoder\d+|down_tr\d+|up_tr\d+|conv_\d_\d|upcat_\d_\d)(\.|$)")
 _UNUSED = re.compile(r"(backbone\.)?(out|out_tr|final_conv_\d_\d)\.")
@@ -48,14 +50,14 @@ def unwrap(data: Any) -> dict[str, Tensor]:
 
 
 def normalised(state: Mapping[str, Tensor]) -> Keys:
-    """Strips `module.`, puts backbone layers below `backbone.`, heads at the root, output layers away."""
+    """Strips prefixes of wrappers, puts backbone layers below `backbone.`, heads at the root, output layers away."""
     kept: dict[str, Tensor] = {}
     dropped: list[str] = []
     prefixed = False
     for original, value in state.items():
         key = original
-        while key.startswith("module."):
-            key = key.removeprefix("module.")
+        while key.startswith(PREFIXES):
+            key = key.partition(".")[2]
         prefixed |= key.startswith("backbone.")
         if _UNUSED.match(key):
             dropped.append(original)

@@ -46,7 +46,7 @@ def _weights(path: str) -> Segmenter:
 def _universal(argument: str) -> Segmenter:
     from encoders.segmenters.universal import UniversalSegmenter
 
-    path, options = _options("universal", argument, "classes")
+    path, options = _options("universal", argument, "classes", "merging")
     if not path.is_file():
         raise BodyMapsError(f"no checkpoint at '{path}': give --segmenter universal:FILE")
     return UniversalSegmenter(path, **options)

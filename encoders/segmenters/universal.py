@@ -30,6 +30,7 @@ class UniversalSegmenter:
         overlap: of neighbouring windows, as a share of their side.
         window: their sides in voxels of 1.5 mm.
         half: compute the backbone in bfloat16; None where the processor has it.
+        merging: of a Swin UNETR's patches, "published", or "monai" for one trained with MONAI 1.5 or later.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class UniversalSegmenter:
         overlap: float = 0.5,
         half: bool | None = None,
         window: tuple[int, int, int] = (96, 96, 96),
+        merging: str | None = None,
     ) -> None:
         self.name = path.stem
         self.path, self.window = path, window
         self._wanted, self._overlap, self._half = classes, overlap, half
+        self._backbone_args = {"merging": merging} if merging else {}
 
     @cached_property
     def model(self):
@@ -52,7 +55,7 @@ class UniversalSegmenter:
         from encoders.device import device
         from encoders.published.checkpoints import load
 
-        model, _ = load(self.path)
+        model, _ = load(self.path, **self._backbone_args)
         if hasattr(model.backbone, "fuse"):
             model.backbone.fuse()
         return model.to(device()).to(memory_format=torch.channels_last_3d)

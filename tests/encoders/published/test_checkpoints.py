@@ -1,7 +1,10 @@
 """Every documented layout loads strictly; everything else is refused in one clear sentence."""
 
+import argparse
 import subprocess
 import sys
+from collections import OrderedDict, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +133,62 @@ def test_a_supplied_txt_encoding_fills_in(make_model, write, tmp_path):
         checkpoints.load(path)
     again, _ = checkpoints.load(path, encoding)
     torch.testing.assert_close(again.organ_embedding, model.organ_embedding, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_training_states_of_strangers_load(make_model, tmp_path, monkeypatch, legacy):
+    """As training on a GPU left them: its storage tags, half precision, optimizer, scheduler, settings, numpy."""
+    model = make_model()
+    steps = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(3))])
+    steps.param_groups[0]["params"][0].grad = torch.ones(3)
+    steps.step()
+    plan = torch.optim.lr_scheduler.CosineAnnealingLR(steps, 5)
+    content = {
+        "net": OrderedDict(
+            (f"module.{k}", v.half() if v.is_floating_point() else v) for k, v in model.state_dict().items()
+        ),
+        "optimizer": steps.state_dict(),
+        "scheduler": plan.state_dict(),
+        "epoch": 7,
+        "best": np.float32(0.5),
+        "history": np.arange(3.0),
+        "args": argparse.Namespace(lr=1e-4, folder=Path("/data")),
+        "metrics": defaultdict(list, dice=[0.5]),
+    }
+    path = tmp_path / "clip_driven_universal_unet.pth"
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    again, report = checkpoints.load(path)
+    assert report.complete
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], value, atol=2e-3, rtol=1e-3)
+
+
+def test_a_scheduler_that_keeps_objects_loads(make_model, tmp_path):
+    class Own:
+        pass
+
+    Own.__qualname__ = "Own"
+    globals()["Own"] = Own
+    path = tmp_path / "m.pth"
+    torch.save({"net": make_model().state_dict(), "scheduler": {"anneal": Own()}}, path)
+    assert checkpoints.load(path)[1].complete
+
+
+@pytest.mark.parametrize("prefix", ["module._orig_mod.", "model.", "net.", "module.module."])
+def test_prefixes_of_other_wrappers(make_model, write, prefix):
+    assert checkpoints.load(write(make_model().state_dict(), prefix=prefix))[1].complete
+
+
+def test_a_table_of_text_embeddings_as_published(tmp_path, monkeypatch):
+    table = torch.randn(32, 512).half()
+    monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+    torch.save(table, tmp_path / "txt_encoding.pth")
+    assert torch.equal(checkpoints.read_embedding(tmp_path / "txt_encoding.pth"), table.float())
+    torch.save({"a": table}, tmp_path / "other.pth")
+    with pytest.raises(BodyMapsError, match="not a table"):
+        checkpoints.read_embedding(tmp_path / "other.pth")
 
 
 class Evil:

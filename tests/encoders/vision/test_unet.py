@@ -18,15 +18,7 @@ def normalise(x, weight, bias):
     )
 
 
-def group_norm(x, weight, bias, groups=16):
-    grouped = x.reshape(groups, -1)
-    grouped = (grouped - grouped.mean(1, keepdim=True)) / (
-        grouped.var(1, unbiased=False, keepdim=True) + 1e-5
-    ).sqrt()
-    return grouped.reshape(x.shape) * weight.reshape(1, -1, 1, 1, 1) + bias.reshape(1, -1, 1, 1, 1)
-
-
-def plain(state, image):
+def plain(state, image, heads):
     """Logits (classes, D, H, W) of a checkpoint's tensors, from the description of the network alone."""
 
     def units(x, name):
@@ -48,29 +40,11 @@ def plain(state, image):
     x = bottleneck
     for name in ("up_tr256", "up_tr128", "up_tr64"):
         x = up(x, skips.pop(), name)
-
-    pooled = group_norm(bottleneck, state["GAP.0.weight"], state["GAP.0.bias"]).clamp_min(0)
-    pooled = pooled.mean(dim=(2, 3, 4))[0]
-    pooled = state["GAP.3.weight"][:, :, 0, 0, 0] @ pooled + state["GAP.3.bias"]
-    voxels = group_norm(x, state["precls_conv.0.weight"], state["precls_conv.0.bias"]).clamp_min(0)
-    voxels = F.conv3d(voxels, state["precls_conv.2.weight"], state["precls_conv.2.bias"])[0].numpy()
-
-    logits = []
-    for row in state["organ_embedding"].float():
-        words = (state["text_to_vision.weight"] @ row + state["text_to_vision.bias"]).clamp_min(0)
-        joint = torch.cat([pooled, words])
-        p = (state["controller.weight"][:, :, 0, 0, 0] @ joint + state["controller.bias"]).numpy()
-        h = np.einsum("oc,cxyz->oxyz", p[:64].reshape(8, 8), voxels) + p[136:144, None, None, None]
-        h = (
-            np.einsum("oc,cxyz->oxyz", p[64:128].reshape(8, 8), np.maximum(h, 0))
-            + p[144:152, None, None, None]
-        )
-        logits.append(np.einsum("c,cxyz->xyz", p[128:136], np.maximum(h, 0)) + p[152])
-    return np.stack(logits)
+    return heads(state, bottleneck, x)
 
 
 @pytest.fixture(scope="module")
-def case():
+def case(plain_heads):
     """The full-width network with statistics in its file that would change everything if they were read."""
     torch.manual_seed(0)
     model = PublishedModel(Layout("unet", 32)).eval().requires_grad_(False)
@@ -82,7 +56,7 @@ def case():
             module.running_var.fill_(9.0)
     image = torch.rand(1, 1, 32, 32, 32)
     with torch.inference_mode():
-        return model, image, plain(model.state_dict(), image)
+        return model, image, plain(model.state_dict(), image, plain_heads)
 
 
 def test_logits_equal_the_independent_computation(case):
