@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ from encoders.published.model import PublishedModel
 
 # What optimizer and scheduler states of old checkpoints hold besides tensors: containers and numbers, no code.
 _HARMLESS: list[Any] = [
-    defaultdict,
-    dict,
+    # torch fills plain dictionaries only
+    ((lambda *factory: {}), "collections.defaultdict"),
+    *(dict, list, set, tuple, int, float, bool, str),
     np.dtype,
     *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
     *((scalar, f"numpy.{module}.multiarray.scalar") for module in ("core", "_core")),
