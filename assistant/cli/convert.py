@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from assistant.cli.common import clean_stdout
+from assistant.cli.common import clean_stdout, structure_ids
 from encoders.errors import BodyMapsError
 
 app = typer.Typer(add_completion=False)
@@ -25,24 +25,49 @@ def convert(
     txt_encoding: Annotated[
         Path | None, typer.Option(help="Text embeddings, for a checkpoint that has none.")
     ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare the embeddings with those of openclip[:NAME], biomedclip or transformers:NAME."
+        ),
+    ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(help="A structure to add as a class, by its text alone; needs --text-encoder."),
+    ] = None,
     json_report: Annotated[
         Path | None, typer.Option("--report", help="Write the report of keys here.")
     ] = None,
 ) -> None:
-    """Convert a Universal Model checkpoint; every key must fit its layout."""
+    """Convert a Universal Model checkpoint; every key must fit its layout. Or compare its text, or add classes."""
     from encoders.files import save_json
     from encoders.published.checkpoints import load, save, saved_order
     from encoders.published.classes import class_order, orders, usual_order
+    from encoders.published.extend import by_text, compare_text
+    from encoders.text import load_text_encoder
 
     if target.suffix not in SUFFIXES:
         raise BodyMapsError(f"cannot write '{target.name}': give a name that ends in {', '.join(SUFFIXES)}")
+    new = structure_ids(add or ())
+    if new and text_encoder is None:
+        raise BodyMapsError("--add needs --text-encoder: the one that wrote the checkpoint's embeddings")
     with clean_stdout() as stdout:
         model, report = load(source, txt_encoding)
         order = classes or saved_order(source)
         ids = class_order(model.layout.classes, order)
         if order not in orders():  # a list of names travels as the ids themselves
             order = usual_order(model.layout.classes) if order is None else "\n".join([*ids, ""])
+        about: dict[str, Any] = {}
+        if text_encoder is not None:
+            encoder = load_text_encoder(text_encoder)
+            about["text"] = compare_text(model, ids, encoder)
+            if new:
+                model, ids = by_text(model, ids, new, encoder)
+                order = "\n".join([*ids, ""])
         save(model, target, order)
         if json_report is not None:
-            save_json({**report.to_dict(), "classes": list(ids)}, json_report)
-        print(json.dumps({"written": str(target), "report": str(report), "classes": len(ids)}), file=stdout)
+            save_json({**report.to_dict(), "classes": list(ids), **about}, json_report)
+        line = {"written": str(target), "report": str(report), "classes": len(ids)}
+        if about:
+            line |= {key: about["text"][key] for key in ("same", "least_cosine", "least_like")}
+        print(json.dumps(line), file=stdout)

@@ -7,15 +7,51 @@ published layout, and old classes keep their logits to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from encoders.errors import BodyMapsError
 from encoders.learning.losses import partial_loss
+from encoders.published.classes import prompts
 from encoders.published.model import PublishedModel
+from encoders.text.cache import PromptEncoder, compare, embed_prompts
+
+
+def compare_text(model: PublishedModel, structures: Sequence[str], encoder: PromptEncoder) -> dict[str, Any]:
+    """How the model's class embeddings agree with those that a text encoder gives for the published prompts.
+
+    Returns {"same": equal up to half precision, "least_cosine", "least_like": its structure, "cosine": {structure:
+    ...}}. Raises BodyMapsError when the model has none of text, or the encoder's have another length.
+    """
+    if model.layout.text_dim is None:
+        raise BodyMapsError("the checkpoint's class vectors were learned, not written by a text encoder")
+    found = compare(embed_prompts(encoder, prompts(tuple(structures))), model.embeddings().cpu())
+    if not found.cosine:
+        raise BodyMapsError(
+            f"the encoder's embeddings do not have the model's {model.layout.text_dim} numbers"
+        )
+    cosine = {s: round(value, 6) for s, value in zip(structures, found.cosine, strict=True)}
+    least = min(cosine, key=cosine.__getitem__)
+    return {"same": found.same, "least_cosine": cosine[least], "least_like": least, "cosine": cosine}
+
+
+def by_text(
+    model: PublishedModel, structures: Sequence[str], new: Sequence[str], encoder: PromptEncoder
+) -> tuple[PublishedModel, tuple[str, ...]]:
+    """A model with these structures as further classes, conditioned on their prompts' embeddings; and all its ids.
+
+    Raises BodyMapsError for one that it has.
+    """
+    again = [s for s in new if s in structures]
+    if again:
+        raise BodyMapsError(f"the checkpoint already has {', '.join(again)}")
+    for embedding in embed_prompts(encoder, prompts(tuple(new))):
+        model = with_class(model, embedding)
+    return model, (*structures, *new)
 
 
 def with_class(model: PublishedModel, embedding: Tensor) -> PublishedModel:

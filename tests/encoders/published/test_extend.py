@@ -1,11 +1,15 @@
 """A class added by its text, and learned without touching the others."""
 
+import json
+
 import pytest
 import torch
 
 from encoders.errors import BodyMapsError
 from encoders.published import checkpoints
+from encoders.published.classes import class_order, prompts
 from encoders.published.extend import fine_tune_class, with_class
+from encoders.segmenters import registry
 
 
 def scan(size=24):
@@ -49,3 +53,63 @@ def test_fine_tuning_learns_the_new_class_only(make_model, tmp_path, text_dim):
     again, report = checkpoints.load(path)
     assert report.complete
     assert again.layout.classes == 33
+
+
+class Words:
+    """A text encoder: a fixed random embedding for each prompt."""
+
+    fingerprint = "words"
+
+    def embed(self, phrases):
+        seeds = [sum(map(ord, p)) for p in phrases]
+        return torch.stack([torch.randn(512, generator=torch.Generator().manual_seed(s)) for s in seeds])
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """The command line with that encoder, and a cache of its own."""
+    from assistant.cli import run as command
+
+    monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("encoders.text.load_text_encoder", lambda spec: Words())
+    return lambda *arguments: command(["convert", *map(str, arguments)])
+
+
+def test_a_file_is_compared_with_a_text_encoder_and_gets_a_class(make_model, tmp_path, run, capsys):
+    model, path, out = make_model(), tmp_path / "m.pth", tmp_path / "out.safetensors"
+    ids = class_order(32)
+    model.organ_embedding.copy_(Words().embed(prompts(ids)).half())
+    checkpoints.save(model, path)
+    assert (
+        run(path, out, "--text-encoder", "openclip", "--add", "liver_cyst", "--report", tmp_path / "r.json")
+        == 0
+    )
+    line = json.loads(capsys.readouterr().out)
+    assert (line["classes"], line["same"]) == (33, True)
+    assert line["least_cosine"] > 0.999
+    assert json.loads((tmp_path / "r.json").read_text())["text"]["cosine"].keys() == set(ids)
+    grown = registry.load(f"universal:{out}")
+    assert grown.structures == (*ids, "liver_cyst")
+    assert torch.equal(grown.model.embeddings([32]), Words().embed(prompts(("liver_cyst",))))
+
+    model.organ_embedding[5] = -model.organ_embedding[5]
+    checkpoints.save(model, path)
+    assert run(path, out, "--text-encoder", "openclip") == 0
+    line = json.loads(capsys.readouterr().out)
+    assert (line["same"], line["least_like"]) == (False, "liver")
+
+
+def test_classes_that_cannot_be_added_are_refused(make_model, tmp_path, run, capsys):
+    path, out = tmp_path / "m.pth", tmp_path / "out.pth"
+    checkpoints.save(make_model(), path)
+    for arguments, text in [
+        (["--add", "liver_cyst"], "needs --text-encoder"),
+        (["--add", "liver", "--text-encoder", "openclip"], "already has liver"),
+        (["--add", "phlogiston", "--text-encoder", "openclip"], "unknown structure"),
+    ]:
+        assert run(path, out, *arguments) == 2
+        assert text in capsys.readouterr().err
+    checkpoints.save(make_model(text_dim=None), path)
+    assert run(path, out, "--text-encoder", "openclip") == 2
+    assert "learned" in capsys.readouterr().err
+    assert not out.exists()
