@@ -81,6 +81,9 @@ def test_msd_and_nnunet_by_hand(tmp_path, nnunet, suffix):
     assert rows["liver"]["dice"] == pytest.approx(960 / 1120)
     assert rows["liver"]["volume_error"] == pytest.approx(-0.25)
     assert rows["liver_tumor"]["dice"] == pytest.approx(0.5)
+    # moved by two voxels of 2 mm: 16 of each surface's 56 voxels are 4 mm from the other, none is farther
+    assert rows["liver_tumor"]["hd95_mm"] == 4.0
+    assert rows["liver_tumor"]["nsd"] == 1.0  # within the benchmark's 7 mm
     assert "zzz" in table(result)
 
 
