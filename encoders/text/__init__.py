@@ -14,8 +14,17 @@ class TextEncoder(Protocol):
 
     dim: int
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with its weights."""
+        ...
+
     def encode(self, phrases: Sequence[str]) -> Tensor:
         """(N, dim) float32, unit length, on the CPU."""
+        ...
+
+    def embed(self, phrases: Sequence[str]) -> Tensor:
+        """(N, dim) float32, as the model gives them."""
         ...
 
 

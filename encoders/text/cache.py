@@ -21,7 +21,8 @@ from encoders.packages import cache_dir
 class PromptEncoder(Protocol):
     """An encoder whose embeddings can be kept: the fingerprint changes with its weights."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str: ...
 
     def embed(self, phrases: Sequence[str]) -> Tensor: ...
 
