@@ -54,7 +54,7 @@ class BundleSegmenter(LabelMapSegmenter):
 
     @cached_property
     def table(self) -> LabelTable:
-        output = next(iter(self._format["outputs"].values()), {})
+        output: dict[str, Any] = next(iter(self._format["outputs"].values()), {})
         channels = {str(name): int(value) for value, name in dict(output.get("channel_def", {})).items()}
         if not channels:
             raise BodyMapsError("the bundle's metadata.json names no output channels (channel_def)")
@@ -144,7 +144,7 @@ def _on_grid(found, grid: Geometry) -> npt.NDArray:
 
     x, y, z = found.shape[1:]
     if not Geometry((x, y, z), found.affine.numpy()).same_grid(grid):
-        resample = SpatialResample(mode="nearest", padding_mode="zeros", dtype=torch.float32)
+        resample = SpatialResample(mode="nearest", padding_mode="zeros", dtype=np.float32)
         found = resample(found, dst_affine=torch.from_numpy(np.array(grid.affine)), spatial_size=grid.shape)
     array = found.as_tensor().numpy()
     return array[0].astype(np.int32) if len(array) == 1 else array > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Segmenter
@@ -79,10 +80,10 @@ def _nnunet(argument: str) -> Segmenter:
     return NnunetSegmenter(folder, **options)
 
 
-def _options(name: str, argument: str, *known: str) -> tuple[Path, dict[str, str]]:
+def _options(name: str, argument: str, *known: str) -> tuple[Path, dict[str, Any]]:
     """`PATH?key=value&key=value`: the path and its options."""
     path, _, rest = argument.partition("?")
-    options: dict[str, str] = {}
+    options: dict[str, Any] = {}
     for part in rest.split("&") if rest else ():
         key, _, value = part.partition("=")
         if key not in known or not value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from encoders.errors import BodyMapsError
 from encoders.segmenters.base import Mask, Progress, Quality
@@ -45,7 +45,7 @@ class UniversalSegmenter:
         self.name = path.stem
         self.path, self.window = path, window
         self._wanted, self._overlap, self._half = classes, overlap, half
-        self._backbone_args = {"merging": merging} if merging else {}
+        self._backbone_args: dict[str, Any] = {"merging": merging} if merging else {}
 
     @cached_property
     def model(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from monai.networks.nets import SwinUNETR
 from monai.networks.nets.swin_unetr import PatchMerging
@@ -23,7 +25,7 @@ class PublishedMerging(PatchMerging):
         return self.reduction(self.norm(torch.cat([x[:, i::2, j::2, k::2] for i, j, k in OCTANTS], -1)))
 
 
-MERGINGS = {"published": PublishedMerging, "monai": PatchMerging}
+MERGINGS: dict[str, Any] = {"published": PublishedMerging, "monai": PatchMerging}
 
 
 class SwinBackbone(SwinUNETR):
@@ -45,7 +47,7 @@ class SwinBackbone(SwinUNETR):
             out_channels=1,
             feature_size=feature_size,
             spatial_dims=3,
-            downsample=MERGINGS[merging],  # type: ignore[arg-type] a class, as its own default
+            downsample=MERGINGS[merging],
         )
         del self.out
         self.bottleneck_channels, self.feature_channels = 16 * feature_size, feature_size
