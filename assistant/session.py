@@ -165,6 +165,15 @@ class Session:
                 self._messages, mended = self._before.pop()
                 self.workspace.restore(mended)
 
+    def save_all(self, target: str | Path) -> Path:
+        """Masks, findings, report and pictures into a folder, or into one file when `target` ends in .zip.
+
+        Returns the target. Raises BodyMapsError when nothing was looked for yet, or it cannot be written.
+        """
+        from assistant.export.bundle import save_all
+
+        return save_all(self, Path(target))
+
     # -- one turn
 
     def _ask(self, text: str, emit: Emit) -> Answer:
