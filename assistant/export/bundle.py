@@ -82,7 +82,7 @@ def parts(session: Session) -> Iterator[tuple[str, bytes]]:
     yield "report.pdf", pdf(text, {f"{PICTURES}/{p.name}": p.image for p in drawn})
     for picture in drawn:
         png = io.BytesIO()
-        picture.image.save(png, "PNG", optimize=True)
+        picture.image.save(png, "PNG")
         yield f"{PICTURES}/{picture.name}", png.getvalue()
 
 
