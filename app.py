@@ -5,6 +5,7 @@ It works without a network, listens on this computer alone unless told otherwise
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -100,7 +101,7 @@ def serving(
         if host not in LOOPBACK and not login:
             print("BodyMaps: whoever reaches this address can use it; --login asks who", file=sys.stderr)
         try:
-            with redirect_stdout(sys.stderr):  # Gradio announces MCP there
+            with redirect_stdout(io.StringIO()):  # where Gradio announces MCP
                 _, url, _ = page.blocks.launch(
                     server_name=host,
                     server_port=port,
@@ -135,6 +136,8 @@ def main(
         # the agent's libraries take seconds to import: meanwhile the reader looks for a file
         threading.Thread(target=import_module, args=("assistant.agent",), daemon=True).start()
         print(f"BodyMaps is at {url} (stop it with Ctrl+C)", file=sys.stderr, flush=True)
+        if page.blocks.mcp_server:
+            print(f"Programs: HTTP API there, MCP at {url}gradio_api/mcp/", file=sys.stderr, flush=True)
         page.blocks.block_thread()
 
 

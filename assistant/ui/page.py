@@ -55,8 +55,8 @@ class Page:
             title=page()["title"], analytics_enabled=False, fill_width=True, delete_cache=sweep
         ) as self.blocks:
             self.widgets = Widgets()
+            Verbs(assistant, self.store, paths)  # first: the page's own events make room for their names
             self._wire()
-            Verbs(assistant, self.store, paths)
         self.blocks.queue(max_size=MOST_WAITING)
 
     @property
