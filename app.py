@@ -94,6 +94,7 @@ def serving(
     with tempfile.TemporaryDirectory(prefix="bodymaps-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         page = _page(segmenter, llm, study, access.paths)
+        from assistant.ui.api import json_over_mcp
         from assistant.ui.guard import LOOPBACK, middleware, users
         from assistant.ui.look import launch_options
 
@@ -114,6 +115,7 @@ def serving(
             raise BodyMapsError(
                 f"port {port} of {host} cannot be used: choose another with --port"
             ) from error
+        json_over_mcp(page.blocks)
         try:
             yield page, url
         finally:

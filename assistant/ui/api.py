@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -22,20 +22,13 @@ if TYPE_CHECKING:
     from assistant.session import Assistant, Session
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
+Result = dict[str, Any]
 
 AT_ONCE = 2
 """Requests of programs that compute at the same time."""
 MOST_WAITING = 64
 LONGEST_REQUEST = 2000
 """Letters, as in the page's text field."""
-
-
-class Record(dict[str, Any]):
-    """A dictionary whose text is JSON: MCP shows a program the text of what a tool returns."""
-
-    def __str__(self) -> str:
-        return json.dumps(self, ensure_ascii=False)
 
 
 class Verbs:
@@ -67,9 +60,9 @@ class Verbs:
             upload: The path that POST /gradio_api/upload answered with.
         """
 
-        def opened() -> Record:
-            self._store.room("")
-            return self._put(uploads.opened(self._assistant, uploads.received(upload)))
+        def opened() -> Result:
+            path = uploads.received(upload)
+            return self._put(uploads.opened(self._assistant, path, lambda: self._store.room("")))
 
         return await self._work(opened)
 
@@ -91,7 +84,7 @@ class Verbs:
             path: The file or folder, seen from that folder.
         """
 
-        def opened() -> Record:
+        def opened() -> Result:
             root = self._paths
             assert root is not None
             refused = BodyMapsError(f"'{path}' cannot be opened: give a CT in the server's folder")
@@ -119,10 +112,10 @@ class Verbs:
             request: The question or wish, such as "How big is the liver?".
         """
 
-        def answered(session: Session) -> Record:
+        def answered(session: Session) -> Result:
             if not request.strip() or len(request) > LONGEST_REQUEST:
                 raise BodyMapsError(f"give a request of 1 to {LONGEST_REQUEST} letters")
-            return Record(session.ask(request).to_dict())
+            return session.ask(request).to_dict()
 
         return await self._with(study, answered)
 
@@ -130,7 +123,7 @@ class Verbs:
         """List the structures that this server can look for: {"structures": [{"id", "name", "kind"}, ...]}."""
         supported = self._assistant.segmenter.supported()
         entries = [s for s in ontology().values() if s.id in supported]
-        return Record(structures=[{"id": s.id, "name": s.name, "kind": s.kind} for s in entries])
+        return {"structures": [{"id": s.id, "name": s.name, "kind": s.kind} for s in entries]}
 
     async def measure(self, study: str, structure: str, measures: list[str]) -> dict[str, Any]:
         """Measure one structure of an open CT, without words to interpret.
@@ -144,7 +137,7 @@ class Verbs:
                 std_hu, min_hu, max_hu, max_axial_diameter; empty for what is usual.
         """
         args = {"targets": [structure], "measures": measures}
-        return await self._with(study, lambda session: Record(session.call("measure", args).to_dict()))
+        return await self._with(study, lambda session: session.call("measure", args).to_dict())
 
     async def download(self, study: str) -> dict[str, Any]:
         """Tell where masks, findings, report and pictures of an open CT can be fetched as one zip.
@@ -154,7 +147,7 @@ class Verbs:
         Args:
             study: The token that opening the study gave.
         """
-        return await self._with(study, lambda _: Record(address=take.address(self._reading(study))))
+        return await self._with(study, lambda _: {"address": take.address(self._reading(study))})
 
     async def close_study(self, study: str) -> dict[str, Any]:
         """Close a study: the server forgets its pixels and all that was found.
@@ -167,21 +160,21 @@ class Verbs:
         except BodyMapsError as error:
             raise _told(error) from error
         self._store.drop(_key(study))
-        return Record(closed=True)
+        return {"closed": True}
 
     # -- how they work
 
-    def _put(self, session: Session) -> Record:
+    def _put(self, session: Session) -> Result:
         reading = Reading(session, "")
         self._store.put(_key(reading.token), reading)
         geometry = reading.geometry
-        return Record(
-            study=reading.token,
-            shape=list(geometry.shape),
-            spacing_mm=[round(float(v), 4) for v in geometry.spacing],
-            orientation=geometry.orientation,
-            warnings=list(session.study.warnings),
-        )
+        return {
+            "study": reading.token,
+            "shape": list(geometry.shape),
+            "spacing_mm": [round(float(v), 4) for v in geometry.spacing],
+            "orientation": geometry.orientation,
+            "warnings": list(session.study.warnings),
+        }
 
     def _reading(self, token: str) -> Reading:
         reading = self._store.get(_key(token))
@@ -189,10 +182,10 @@ class Verbs:
             raise BodyMapsError(page()["api"]["unknown"])
         return reading
 
-    async def _with(self, token: str, job: Callable[[Session], Record]) -> Record:
+    async def _with(self, token: str, job: Callable[[Session], Result]) -> Result:
         return await self._work(lambda: job(self._reading(token).session))
 
-    async def _work(self, job: Callable[[], Record]) -> Record:
+    async def _work(self, job: Callable[[], Result]) -> Result:
         """Do a job beside the web server's loop, when its turn comes. What goes wrong is told in a sentence."""
         if self._waiting >= MOST_WAITING:
             raise gr.Error(page()["api"]["busy"], print_exception=False)
@@ -220,3 +213,15 @@ def _key(token: str) -> str:
 
 def _told(error: BodyMapsError) -> gr.Error:
     return gr.Error(str(error), print_exception=False)
+
+
+def json_over_mcp(blocks: gr.Blocks) -> None:
+    """Have MCP tools answer in JSON; Gradio itself would write Python. To be called once the server runs."""
+    if blocks.mcp_server_obj is None:
+        return
+    from mcp.types import TextContent
+
+    def content(data: list[Any], root_url: str) -> list[TextContent]:
+        return [TextContent(type="text", text=json.dumps(item, ensure_ascii=False)) for item in data]
+
+    blocks.mcp_server_obj.postprocess_output_data = content  # type: ignore[method-assign, assignment]

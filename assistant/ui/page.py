@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,8 +115,9 @@ class Page:
             yield self.widgets.problem(page()["no_file"])
             return
         path = Path(upload)
+        room = partial(self.store.room, _key(request))
         yield from self._open(
-            request, path.name, lambda: Reading(uploads.opened(self.assistant, path), path.name)
+            request, path.name, lambda: Reading(uploads.opened(self.assistant, path, room), path.name)
         )
 
     def open_demo(self, request: gr.Request) -> Iterator[Updates]:
@@ -133,7 +135,6 @@ class Page:
         key, problem = _key(request), ""
         yield self.widgets.opening(doing or page()["opening"].format(name=name))
         try:
-            self.store.room(key)
             self.store.put(key, opened())
         except BodyMapsError as error:
             problem = page()["open_failed"].format(name=name, error=error)

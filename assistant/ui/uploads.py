@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,10 @@ def received(upload: Any) -> Path:
     raise BodyMapsError("there is no such upload: send the file to /gradio_api/upload first")
 
 
-def opened(assistant: Assistant, path: Path) -> Session:
-    """A session on an uploaded file, which is deleted once its pixels are in memory."""
+def opened(assistant: Assistant, path: Path, room: Callable[[], None]) -> Session:
+    """A session on an uploaded file, which is deleted once its pixels are in memory, or when `room` raises."""
     try:
+        room()
         return assistant.open(path)
     except BodyMapsError as error:  # where uploads lie is nobody's business
         raise BodyMapsError(str(error).replace(str(path), path.name)) from error
