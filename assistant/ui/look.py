@@ -49,6 +49,7 @@ def launch_options(routes: Sequence[Any] = (), middleware: Sequence[Any] = ()) -
         "app_kwargs": {"routes": list(routes), "middleware": list(middleware)},
         "theme": theme(),
         "css": files("assistant.ui").joinpath("page.css").read_text(encoding="utf-8"),
+        "js": files("assistant.ui").joinpath("mend.js").read_text(encoding="utf-8"),
         "share": False,
         "quiet": True,
         "footer_links": [],
