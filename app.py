@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from encoders.segmenters.base import Segmenter
 
 LARGEST_UPLOAD = "2gb"
+PRIVATE = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # nor does Gradio keep a record of every event, and sum all of them up after each
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
+}
+"""What Gradio is told through the environment: nothing is counted or sent."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ def _page(
     study: str | Path | None,
     paths: Path | None = None,
 ) -> Page:
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ |= PRIVATE
     from assistant import Assistant
     from assistant.ui.page import Page
 

@@ -97,6 +97,8 @@ def test_nothing_is_shared_or_watched(server: Server):
     assert blocks.analytics_enabled is False
 
     assert blocks._queue.max_size == 200
+    assert blocks._queue.ANALYTICS_MAX_EVENTS == 1
+    assert blocks._queue.cached_event_analytics_summary == {"functions": {}}
 
 
 def test_no_folder_of_studies_is_served(server: Server):
