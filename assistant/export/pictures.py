@@ -52,7 +52,7 @@ def _places(finding: Finding, volume: Volume) -> list[Place]:
     """Where to look: one place a plane and slice."""
     geometry = volume.geometry
     places = [place_of(finding, geometry), *(place_of_line(m, geometry) for m in finding.measurements)]
-    slices = {}
+    slices: dict[tuple[str, int], Place] = {}
     for place in places:
         if place is not None:
             plane = PLANES[place.plane or "axial"]

@@ -96,7 +96,7 @@ def keep(shot: bytes, path: Path) -> None:
     """As a palette picture, with as many colours as the size allows."""
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     for colours in (256, 128, 64, 32):
-        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
         if path.stat().st_size <= LARGEST:
             return
 
