@@ -78,10 +78,11 @@ def test_a_walk_with_the_keyboard_alone(page: Page, served: Served):
     expect(page.locator("#progress progress")).to_have_count(0)
     at_liver = page.locator("#slice input[type=number]").input_value()
 
-    press_until(page, "#plane")
-    page.keyboard.press("ArrowRight")
+    press_until(page, "#plane input[value=coronal]")  # each choice is a stop of its own
+    page.keyboard.press("Space")
     expect(page.locator("#viewer img")).to_have_attribute("alt", re.compile("^Coronal"))
-    page.keyboard.press("ArrowLeft")
+    press_until(page, "#plane input[value=axial]", "Shift+Tab")
+    page.keyboard.press("Space")
     expect(page.locator("#viewer img")).to_have_attribute("alt", re.compile("^Axial"))
 
     press_until(page, "#viewer .screen")
