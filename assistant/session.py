@@ -120,6 +120,39 @@ class Session:
                     session.workspace.cancelled.clear()
             return self._ask(text, on_event or _ignore)
 
+    def call(self, tool: str, args: Mapping[str, Any]) -> Answer:
+        """Answer with one tool, without words to plan: for programs. The request of the answer is the tool's name.
+
+        Raises Cancelled after `cancel`, and BodyMapsError when the tool cannot do it; nothing has changed then.
+        """
+        from assistant.wording import compose
+
+        with self._lock:
+            self.workspace.cancelled.clear()
+            started = time.perf_counter()
+            turn = self._turn = Turn(self.workspace, out=self.out, history=self.history)
+            self._emit, self._told, self._calls, self._results = _ignore, False, [], []
+            before, mended = self._messages, self.workspace.mended()
+            try:
+                result = self._run(tool, dict(args))
+            finally:
+                self._turn = None
+            if "error" in result:
+                raise BodyMapsError(str(result["error"]))
+            answer = Answer(
+                request=_in_words(tool, dict(args)),
+                status=self._status([]),
+                text=compose([result]),
+                findings=tuple(turn.findings.values()),
+                calls=tuple(self._calls),
+                warnings=tuple(turn.warnings),
+                seconds=time.perf_counter() - started,
+                results=(result,),
+            )
+            self._before.append((before, mended))
+            self._history.append(answer)
+            return answer
+
     async def stream(self, text: str) -> AsyncIterator[Event]:
         """The events of one request, the answer last. Closing the iterator early cancels the work."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
@@ -164,6 +197,15 @@ class Session:
                 self._history.pop()
                 self._messages, mended = self._before.pop()
                 self.workspace.restore(mended)
+
+    def save_all(self, target: str | Path) -> Path:
+        """Masks, findings, report and pictures into a folder, or into one file when `target` ends in .zip.
+
+        Returns the target. Raises BodyMapsError when nothing was looked for yet, or it cannot be written.
+        """
+        from assistant.export.bundle import save_all
+
+        return save_all(self, Path(target))
 
     # -- one turn
 

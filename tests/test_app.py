@@ -32,7 +32,7 @@ def test_page_keeps_to_itself(segmenter):
     assert blocks.analytics_enabled is False
     options = launch_options()
     assert options["share"] is False
-    assert all(not options[key] for key in ("enable_monitoring", "mcp_server", "pwa", "footer_links"))
+    assert all(not options[key] for key in ("enable_monitoring", "pwa", "footer_links"))
     assert not options["theme"]._stylesheets  # no font of somebody else's server
     assert "http" not in options["css"]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assistant.answer import Answer
+from assistant.answer import Answer, Finding
 from assistant.study import Study, save_mask
 from encoders.files import replacing, save_json
 
@@ -38,15 +39,22 @@ def save_record(answers: Sequence[Answer], folder: Path) -> Path:
 
 
 def save_table(answers: Sequence[Answer], folder: Path) -> Path:
-    """`measurements.csv`: one row a measurement."""
+    """`measurements.csv`: the table of the answers' findings."""
     path = folder / "measurements.csv"
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["structure", "label", "present", "confidence", "measure", "value", "unit", "slice_k"])
-        for finding in (f for answer in answers for f in answer.findings):
-            head = [finding.structure, finding.label, finding.present, round(finding.confidence, 3)]
-            for m in finding.measurements:
-                rows.writerow([*head, m.kind, round(m.value, 3), m.unit, m.slice_k])
-            if not finding.measurements:
-                rows.writerow([*head, "", "", "", ""])
+    with replacing(path) as temporary:
+        temporary.write_text(table([f for answer in answers for f in answer.findings]), encoding="utf-8")
     return path
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """CSV: one row a measurement, and one for a finding without any."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["structure", "label", "present", "confidence", "measure", "value", "unit", "slice_k"])
+    for finding in findings:
+        head = [finding.structure, finding.label, finding.present, round(finding.confidence, 3)]
+        for m in finding.measurements:
+            rows.writerow([*head, m.kind, round(m.value, 3), m.unit, m.slice_k])
+        if not finding.measurements:
+            rows.writerow([*head, "", "", "", ""])
+    return text.getvalue()

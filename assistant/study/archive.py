@@ -8,16 +8,10 @@ import zlib
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from assistant.study import dicom
+from assistant.study import dicom, limits
 from assistant.study.series import MAX_FILES
 from assistant.study.study import Loaded
 from encoders.errors import BodyMapsError
-
-MAX_BYTES = 16 * 2**30
-MAX_RATIO = 200
-"""Unpacked over packed size of the whole archive. CT rarely packs tenfold; a bomb packs a thousandfold."""
-SMALL_BYTES = 64 * 2**20
-"""Archives that unpack to less than this are harmless at any ratio."""
 
 _CHUNK = 1 << 20
 
@@ -39,7 +33,7 @@ def _unpack(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             _check(path, entries)
-            left = MAX_BYTES
+            left = limits.MAX_BYTES
             for number, entry in enumerate(entries):
                 with archive.open(entry) as stream:
                     head = stream.read(132)
@@ -66,6 +60,4 @@ def _check(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         if entry.flag_bits & 0x1:
             raise BodyMapsError(f"{path}: the archive has a password; unpack it and open the folder")
     unpacked = sum(entry.file_size for entry in entries)
-    packed = sum(entry.compress_size for entry in entries)
-    if unpacked > MAX_BYTES or (unpacked > SMALL_BYTES and unpacked > MAX_RATIO * max(1, packed)):
-        raise BodyMapsError(f"{path}: the archive unpacks to {unpacked / 2**30:.1f} GB, too much for a CT")
+    limits.check(path, unpacked, sum(entry.compress_size for entry in entries), "archive")

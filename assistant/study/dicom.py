@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from assistant.study import nifti
+from assistant.study import limits, nifti
 from assistant.study.series import Series, scan
 from assistant.study.study import Loaded
 from encoders.errors import BodyMapsError
@@ -43,6 +43,7 @@ def read(source: Path, shown: Path | None = None) -> Loaded:
         others = ", ".join(sorted({series.modality for series in found}))
         raise BodyMapsError(f"{shown}: the DICOM images are {others}, not CT")
     chosen = max(ct, key=lambda series: (not series.localizer, series.pixels, series.uid))
+    limits.check(shown, 2.0 * chosen.pixels, sum(file.stat().st_size for file in chosen.files), "series")
     warnings = _choice(chosen, found)
     with tempfile.TemporaryDirectory(prefix="bodymaps-") as work:
         path, tilted, said = _convert(chosen, Path(work), shown)

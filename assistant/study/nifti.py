@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from assistant.study import limits
 from assistant.study.study import Loaded
 from encoders.errors import BodyMapsError
 
 if TYPE_CHECKING:
     import nibabel as nib
-
-MAX_BYTES = 16 * 2**30
-"""Larger images are refused before they are unpacked: nothing that scans a body makes one."""
 
 _AGAIN = "copy or download the file again"
 _SIZES = {348: "Nifti1Header", 540: "Nifti2Header"}
@@ -64,8 +62,9 @@ def _read(path: Path, stream: BinaryIO) -> Loaded:
         raise BodyMapsError(f"{path}: the NIfTI header is damaged ({error})") from error
     if not shape or min(shape) < 1:
         raise BodyMapsError(f"{path}: the image has no slices (its shape is {shape})")
-    if prod(shape) * dtype.itemsize > MAX_BYTES:
-        raise BodyMapsError(f"{path}: an image of shape {shape} is too large to be a CT")
+    limits.check(path, prod(shape) * dtype.itemsize, path.stat().st_size)
+    if offset - begun > limits.SMALL_BYTES:
+        raise BodyMapsError(f"{path}: the NIfTI header is damaged (its pixels begin at byte {offset})")
     _fill(path, stream, np.empty(max(0, offset - begun), dtype=np.uint8))
     pixels = np.empty(prod(shape), dtype=dtype)
     _fill(path, stream, pixels.view(np.uint8))

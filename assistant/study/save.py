@@ -34,6 +34,15 @@ def save_array(array: npt.NDArray, study: Study, path: str | Path) -> Path:
     The file appears whole or not at all. Raises BodyMapsError when the shape differs or the folder cannot be
     written.
     """
+    path = Path(path)
+    data = nifti_bytes(array, study, path.suffix == ".gz")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return path
+
+
+def nifti_bytes(array: npt.NDArray, study: Study, gzipped: bool) -> bytes:
+    """What `save_array` writes. Raises BodyMapsError when the shape differs."""
     import nibabel as nib
     from isal import igzip
 
@@ -43,10 +52,7 @@ def save_array(array: npt.NDArray, study: Study, path: str | Path) -> Path:
     header.set_data_shape(array.shape)
     header.set_data_dtype(array.dtype)
     data = nib.nifti1.Nifti1Image(array, None, header).to_bytes()
-    path = Path(path)
-    with replacing(path) as temporary:
-        temporary.write_bytes(igzip.compress(data, compresslevel=1) if path.suffix == ".gz" else data)
-    return path
+    return igzip.compress(data, compresslevel=1) if gzipped else data
 
 
 def _header(study: Study) -> nib.nifti1.Nifti1Header:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 from gradio.themes import Base, colors, sizes
@@ -40,12 +41,15 @@ def theme() -> Base:
     )
 
 
-def launch_options(routes: Sequence[Any] = ()) -> dict[str, Any]:
-    """What `Blocks.launch` is called with: our look, no link to share, nothing served but the page and `routes`."""
+def launch_options(routes: Sequence[Any] = (), middleware: Sequence[Any] = ()) -> dict[str, Any]:
+    """What `Blocks.launch` is called with: our look, no link to share, nothing served but the page, its verbs for
+    programs (over MCP, too, where that is installed) and `routes`.
+    """
     return {
-        "app_kwargs": {"routes": list(routes)},
+        "app_kwargs": {"routes": list(routes), "middleware": list(middleware)},
         "theme": theme(),
         "css": files("assistant.ui").joinpath("page.css").read_text(encoding="utf-8"),
+        "js": files("assistant.ui").joinpath("mend.js").read_text(encoding="utf-8"),
         "share": False,
         "quiet": True,
         "footer_links": [],
@@ -53,6 +57,6 @@ def launch_options(routes: Sequence[Any] = ()) -> dict[str, Any]:
         "run_history": False,
         "ssr_mode": False,
         "pwa": False,
-        "mcp_server": False,
+        "mcp_server": find_spec("mcp") is not None,
         "state_session_capacity": 1000,
     }

@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 
 from assistant.events import Event, TextToken, ToolProgress
-from assistant.ui import chat, panels, space
+from assistant.ui import chat, panels, space, take, uploads
+from assistant.ui.api import Verbs
 from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_WAITING = 200
+"""Events of browser sessions that may wait for their turn; more are told to come back."""
 QUESTIONS_AT_ONCE = 1
 """Questions that compute at the same time, over all browser sessions: one uses every core there is."""
 REFRESH_SECONDS = 0.06
@@ -39,10 +43,11 @@ class Page:
     """The page and its handlers.
 
     assistant: opens studies. first: the study that every browser session begins with, if any.
+    paths: the folder whose files programs may open by their path; None: they can only upload.
     blocks: the Gradio app.
     """
 
-    def __init__(self, assistant: Assistant, first: Path | None = None) -> None:
+    def __init__(self, assistant: Assistant, first: Path | None = None, paths: Path | None = None) -> None:
         self.assistant = assistant
         self.first = first
         self.store = Store()
@@ -51,12 +56,14 @@ class Page:
             title=page()["title"], analytics_enabled=False, fill_width=True, delete_cache=sweep
         ) as self.blocks:
             self.widgets = Widgets()
+            Verbs(assistant, self.store, paths)  # first: the page's own events make room for their names
             self._wire()
+        self.blocks.queue(max_size=MOST_WAITING)
 
     @property
     def routes(self) -> list[Any]:
-        """Routes of the web server beside Gradio's own: what the 3D viewer is given."""
-        return space.routes(self.store.at)
+        """Routes of the web server beside Gradio's own: what the 3D viewer is given, and what is taken away."""
+        return space.routes(self.store.at) + take.routes(self.store.at)
 
     def _wire(self) -> None:
         w, everything = self.widgets, self.widgets.everything
@@ -108,16 +115,10 @@ class Page:
             yield self.widgets.problem(page()["no_file"])
             return
         path = Path(upload)
-
-        def opened() -> Reading:
-            try:
-                return Reading(self.assistant.open(path), path.name)
-            except BodyMapsError as error:  # where uploads lie is nobody's business
-                raise BodyMapsError(str(error).replace(str(path), path.name)) from error
-            finally:
-                path.unlink(missing_ok=True)
-
-        yield from self._open(request, path.name, opened)
+        room = partial(self.store.room, _key(request))
+        yield from self._open(
+            request, path.name, lambda: Reading(uploads.opened(self.assistant, path, room), path.name)
+        )
 
     def open_demo(self, request: gr.Request) -> Iterator[Updates]:
         """Open the demo CT; it is fetched when it is not there yet."""

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from assistant.answer import Finding
-from assistant.ui.places import Chip, Key, colour_of, in_words, key_of
+from assistant.places import Key, colour_of, in_words, key_of
+from assistant.ui.places import Chip
 from assistant.ui.reading import Reading
 from assistant.ui.words import page
 from encoders.geometry import Geometry

@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from assistant.answer import Answer, Finding
+from assistant.places import Key, Place, findings, key_of, layer_of, place_of, shown_line
+from assistant.render import PLANES, Plane, render
 from assistant.tools.show import WINDOWS
-from assistant.ui.places import Chip, Key, Place, key_of, place_of, shown_line
-from assistant.ui.render import PLANES, Layer, Line, Plane, render
+from assistant.ui.places import Chip
 from assistant.ui.words import page
-from assistant.wording import number
 from encoders.geometry import Box, Geometry
-from prompts.ontology import ontology
 
 if TYPE_CHECKING:
     from assistant.session import Session
 
 SPACE = "space"
 """What the choice of planes calls the view of all three planes and 3D."""
-
-
-def findings(history: Iterable[Answer]) -> list[Finding]:
-    """The findings of a conversation, newest answer first, each once with all that was measured of it."""
-    merged: dict[Key, Finding] = {}
-    for answer in reversed(tuple(history)):
-        for finding in answer.findings:
-            newer = merged.get(key_of(finding))
-            if newer is None:
-                merged[key_of(finding)] = finding
-            elif newer.present:
-                kinds = {m.kind for m in newer.measurements}
-                older = tuple(m for m in finding.measurements if m.kind not in kinds)
-                merged[key_of(finding)] = replace(newer, measurements=newer.measurements + older)
-    return list(merged.values())
-
-
-def layer_of(finding: Finding, geometry: Geometry, strong: bool) -> Layer | None:
-    """A finding as something to draw on the canonical grid; None when it is absent."""
-    if finding.box is None or finding.voxels is None:
-        return None
-    canonical = geometry.canonical()
-    lines = tuple(
-        Line(
-            (_point(canonical, m.endpoints_mm[0]), _point(canonical, m.endpoints_mm[1])),
-            number(m.value, m.unit),
-        )
-        for m in finding.measurements
-        if m.endpoints_mm is not None
-    )
-    return Layer(
-        label=finding.label,
-        colour=ontology()[finding.structure].colour,
-        box=geometry.canonical_box(Box(*finding.box.voxel)),
-        voxels=geometry.to_canonical(finding.voxels),
-        lines=lines,
-        strong=strong,
-    )
-
-
-def _point(geometry: Geometry, world: Sequence[float]) -> tuple[float, float, float]:
-    x, y, z = (float(v) for v in geometry.to_voxel(world))
-    return x, y, z
 
 
 @dataclass

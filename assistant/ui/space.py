@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.answer import Finding
+from assistant.places import key_of
 from assistant.tools.show import WINDOWS
 from assistant.ui import niivue
-from assistant.ui.reading import Reading, key_of
+from assistant.ui.reading import Reading
 from assistant.ui.words import page
 from encoders.geometry import Box, Geometry
 from prompts.ontology import ontology

@@ -10,7 +10,7 @@ import gradio as gr
 
 from assistant.events import Event
 from assistant.tools.show import WINDOWS
-from assistant.ui import chat, panels, space
+from assistant.ui import chat, panels, space, take
 from assistant.ui.reading import SPACE, Reading
 from assistant.ui.words import page
 
@@ -28,6 +28,7 @@ class Widgets:
             self.facts = gr.HTML(panels.facts(None), elem_id="facts")
             self.upload = gr.UploadButton(say["open"], size="sm", elem_id="open")
             self.demo = gr.Button(say["demo"], size="sm", variant="primary", elem_id="demo")
+            self.take = gr.HTML(take.html(None), elem_id="take")
         self.notices = gr.HTML("", elem_id="notices")
         with gr.Row(elem_id="room"):
             with gr.Column(elem_id="talk", min_width=340):
@@ -92,7 +93,7 @@ class Widgets:
         return [
             *(self.facts, self.upload, self.demo, self.notices, self.chatbot, self.progress, self.question),
             *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.space, self.slice),
-            self.findings,
+            *(self.findings, self.take),
         ]
 
     # -- what they show
@@ -105,6 +106,7 @@ class Widgets:
             self.upload: gr.update(interactive=True),
             self.demo: gr.update(interactive=True),
             self.findings: panels.findings_table(reading),
+            self.take: take.html(reading),
             **self.talk(reading),
             **self.input(reading),
             **self.view(reading),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.study import archive, open_study
+from assistant.study import archive, limits, open_study
 from encoders.errors import BodyMapsError
 
 
@@ -54,7 +54,7 @@ def test_names_that_lead_outside_are_refused(tmp_path, folder, name):
 def test_bombs_are_refused_before_they_unpack(tmp_path, folder):
     path = packed(folder, tmp_path / "scan.zip")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as out:
-        out.writestr("zeros", b"\0" * 128 + b"DICM" + bytes(archive.SMALL_BYTES))
+        out.writestr("zeros", b"\0" * 128 + b"DICM" + bytes(limits.SMALL_BYTES))
     before = leftovers()
     with pytest.raises(BodyMapsError, match="too much"):
         open_study(path)
@@ -63,7 +63,7 @@ def test_bombs_are_refused_before_they_unpack(tmp_path, folder):
 
 def test_sizes_that_lie_are_caught_while_unpacking(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(archive, "_check", lambda path, entries: None)
-    monkeypatch.setattr(archive, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(limits, "MAX_BYTES", 10_000)
     with pytest.raises(BodyMapsError, match="too much"):
         open_study(packed(folder, tmp_path / "scan.zip"))
 

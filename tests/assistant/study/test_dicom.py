@@ -115,3 +115,9 @@ def test_identifiers_are_not_kept(tmp_path, ct, write_series):
     kept = repr((study.facts, study.warnings, study.name, study.header and dict(study.header)))
     for secret in ("DOE", "Jane", "JANE", "998877", "1950", "2020", "5544"):
         assert secret not in kept
+
+
+def test_series_that_promises_too_much_is_refused(tmp_path, ct, write_series):
+    folder = write_series(tmp_path / "study", ct, NumberOfFrames=100_000)
+    with pytest.raises(BodyMapsError, match="series unpacks to"):
+        open_study(folder)

@@ -83,3 +83,36 @@ def test_nrrd_without_a_space_says_so(tmp_path):
     pixels = np.linspace(-1000, 200, 64).astype("<i2").tobytes()
     (tmp_path / "ct.nrrd").write_bytes(header + pixels)
     assert any("left and right" in warning for warning in open_study(tmp_path / "ct.nrrd").warnings)
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd", ".nhdr"])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../secret.raw", "sub/ct.raw", "LIST", "LIST 2", "ct%03d.raw 1 3 1"]
+)
+def test_pixels_of_another_folder_are_refused(tmp_path, ct, ending, name):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.raw").write_bytes(bytes(ct.hu.nbytes))
+    whole = tmp_path / "in" / f"whole{'.mhd' if 'm' in ending else '.nhdr'}"
+    sitk.WriteImage(as_itk(ct), str(whole))
+    path = tmp_path / "in" / f"ct{ending}"
+    path.write_text(whole.read_text().replace("whole.raw", name))
+    with pytest.raises(BodyMapsError, match="beside it"):
+        open_study(path)
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
+def test_pixels_that_are_not_there(tmp_path, ct, ending):
+    sitk.WriteImage(as_itk(ct), str(tmp_path / f"ct{ending}"))
+    (tmp_path / "ct.raw").unlink()
+    with pytest.raises(BodyMapsError, match=r"no ct\.raw beside it"):
+        open_study(tmp_path / f"ct{ending}")
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+def test_bomb_is_refused_before_it_unpacks(tmp_path, ct, ending):
+    path = tmp_path / f"ct{ending}"
+    sitk.WriteImage(as_itk(ct), str(path), True)
+    sizes = " ".join(map(str, ct.hu.shape)).encode()
+    path.write_bytes(path.read_bytes().replace(sizes, b"512 512 600"))
+    with pytest.raises(BodyMapsError, match="too much"):
+        open_study(path)

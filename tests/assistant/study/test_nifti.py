@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from assistant.study import open_study
+from assistant.study import limits, open_study
 from encoders.errors import BodyMapsError
 from eval.phantoms import grid, paint
 
@@ -157,7 +157,7 @@ def test_a_header_that_promises_too_much(tmp_path, hu):
     data = bytearray(image(hu).to_bytes())
     data[42:48] = struct.pack("<3h", 32000, 32000, 32000)
     (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(data))
-    with pytest.raises(BodyMapsError, match="too large"):
+    with pytest.raises(BodyMapsError, match="too much"):
         open_study(tmp_path / "bomb.nii.gz")
 
 
@@ -176,3 +176,32 @@ def test_texts_of_the_header_are_not_kept(tmp_path, hu):
     nib.save(made, tmp_path / "ct.nii")
     study = open_study(tmp_path / "ct.nii")
     assert "DOE" not in repr((study.facts, study.warnings, study.name))
+
+
+def test_gzip_bomb_is_refused_before_it_unpacks(tmp_path, hu):
+    data = bytearray(image(hu).to_bytes()[:352])
+    data[42:48] = struct.pack("<3h", 512, 512, 600)
+    size = 512 * 512 * 600 * 2
+    with gzip.open(tmp_path / "bomb.nii.gz", "wb", compresslevel=1) as file:
+        file.write(
+            bytes(data) + bytes(10**6)
+        )  # the rest is not even needed: it is refused by what it promises
+    assert size > limits.SMALL_BYTES
+    with pytest.raises(BodyMapsError, match="too much"):
+        open_study(tmp_path / "bomb.nii.gz")
+
+
+def test_pixels_that_begin_nowhere(tmp_path, hu):
+    data = bytearray(image(hu).to_bytes())
+    data[108:112] = struct.pack("<f", 1e13)
+    (tmp_path / "ct.nii.gz").write_bytes(gzip.compress(data))
+    with pytest.raises(BodyMapsError, match="header is damaged"):
+        open_study(tmp_path / "ct.nii.gz")
+
+
+def test_noisy_ct_is_no_bomb(tmp_path):
+    noise = np.random.default_rng(0).normal(40, 10, (200, 200, 900)).astype(np.int16)
+    assert noise.nbytes > limits.SMALL_BYTES
+    nib.save(image(noise), tmp_path / "ct.nii")
+    (tmp_path / "ct.nii.gz").write_bytes(gzip.compress((tmp_path / "ct.nii").read_bytes(), 1))
+    assert open_study(tmp_path / "ct.nii.gz").volume.shape == noise.shape

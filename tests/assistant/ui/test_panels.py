@@ -7,9 +7,10 @@ import re
 import pytest
 from PIL import Image
 
+from assistant.places import Place
 from assistant.session import Session
 from assistant.ui import panels
-from assistant.ui.places import Chip, Place
+from assistant.ui.places import Chip
 from assistant.ui.reading import Reading
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from assistant.measure.types import Measurement
+from assistant.places import place_of_line
 from assistant.session import Session
-from assistant.ui.places import chips, place_of_line
+from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from eval.phantoms import grid
 

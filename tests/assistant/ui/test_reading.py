@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from assistant.measure.types import Measurement
+from assistant.places import best_voxel, findings, layer_of, shown_line
 from assistant.session import Session
-from assistant.ui.places import best_voxel, shown_line
-from assistant.ui.reading import Reading, findings, layer_of
+from assistant.ui.reading import Reading
 from eval.phantoms import grid
 from prompts.ontology import ontology
 

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import gc
+import time
+import weakref
+
+import pytest
+
 from assistant.session import Session
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
+from encoders.errors import BodyMapsError
 
 
 class Clock:
@@ -48,3 +55,45 @@ def test_what_rests_too_long_is_forgotten(study, segmenter, session):
     assert store.get("used")
     assert len(store) == 1
     assert store.get("idle") is None
+
+
+def test_timer_forgets_with_nobody_asking(study, segmenter, session):
+    store = Store(keep_seconds=0.2)
+    store.put("idle", Reading(session, "a"))
+    deadline = time.monotonic() + 20
+    while len(store) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(store) == 0
+    assert session.workspace.cancelled.is_set()
+    store.put("again", Reading(Session(study, segmenter), "b"))  # the timer is wound up again
+    while len(store) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(store) == 0
+
+
+def test_forgotten_reading_is_gone_from_memory(study, segmenter):
+    store, reading = Store(), Reading(Session(study, segmenter), "a")
+    reading.session.ask("How big is the liver?")
+    store.put("one", reading)
+    gone = weakref.ref(reading.session.workspace)
+    store.drop("one")
+    del reading
+    gc.collect()
+    assert gone() is None
+
+
+def test_full_store_says_so_and_keeps_what_it_has(study, segmenter, session):
+    store, first = Store(most=1), Reading(session, "a")
+    store.put("one", first)
+    with pytest.raises(BodyMapsError, match="1 studies open"):
+        store.put("two", Reading(Session(study, segmenter), "b"))
+    assert store.get("one") is first
+    store.put("one", Reading(Session(study, segmenter), "c"))
+    assert len(store) == 1
+
+
+def test_tokens_lead_to_their_own_reading(session):
+    store, reading = Store(), Reading(session, "a")
+    store.put("one", reading)
+    assert store.at(reading.token) is reading
+    assert store.at("x") is store.at("ü") is store.at("one") is None

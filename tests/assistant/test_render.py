@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assistant.ui.render import PLANES, Frame, Layer, Line, render, section, windowed
+from assistant.render import PLANES, Frame, Layer, Line, render, section, windowed
 from encoders.geometry import Box, Geometry
 from encoders.volume import Volume
 
