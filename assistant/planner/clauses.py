@@ -306,7 +306,8 @@ class _Builder:
         return False
 
     def _leaves(self, target: Target) -> set[str]:
-        return set(self.reader.lexicon.leaves(target.ids))
+        ids = self.reader.lexicon.leaves(target.ids)
+        return {*ids, *(part for id in ids for part in self.reader.lexicon.ontology.regions_of(id))}
 
     def _said_already(self, target: Target) -> bool:
         """The class of what was just named: "from T10 to T12 outline the vertebral bodies"."""

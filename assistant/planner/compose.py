@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .files import data
 from .lexicon import Lexicon
 from .target import Target
 from .trie import Noun, Unsupported
@@ -28,8 +29,16 @@ class Composer:
             return replace(target, ids=(), missing=Unsupported(name, target.noun.ids))
         if target.nth and len(self.lexicon.leaves(ids)) > 2 and self.is_family(ids):
             ids = self.lexicon.leaves(ids)[target.nth - 1 : target.nth]
+        if target.kind == "part" and target.sides and not target.plural:
+            ids = self._default_part(target, ids)
         is_open = target.kind == "part" and len(self._part_hosts(ids)) > 1
         return replace(target, ids=() if is_open else self.lexicon.group_of(ids), open=is_open)
+
+    def _default_part(self, target: Target, ids: tuple[str, ...]) -> tuple[str, ...]:
+        """A sided part whose bare name is that of one organ: "the right lobe" is the liver's."""
+        organ = data("parts")["default"].get(target.text.lower())
+        own = tuple(id for id in ids if organ and organ in self.lexicon.ontology[id].within)
+        return own or ids
 
     def noun_ids(self, noun: Noun, sides: Sequence[str]) -> tuple[str, ...] | None:
         """The structures of a noun on some sides; None when it has no such side."""

@@ -46,7 +46,11 @@ class Ellipsis(Queries):
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
         searched = searched or ("in" in wish.flags and any(self._about_lesions(call) for call in last))
-        targets = tuple(self._as_hosts(t, last) if searched and t.plain else t for t in wish.targets)
+        lesions = any(self._about_lesions(call) for call in last)
+        targets = tuple(
+            self._as_hosts(t, last) if t.plain and (searched or (lesions and t.kind == "adj")) else t
+            for t in wish.targets
+        )
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
         if scopes is None:
             return []

@@ -8,7 +8,7 @@ from typing import Any
 
 from .clause import Clause, Item
 from .target import Target
-from .units import Size
+from .units import LENGTHS, Size
 
 TOOL_OF_VERB = {
     "find": "locate",
@@ -54,13 +54,18 @@ def wishes(clause: Clause) -> list[Wish]:
     if special is not None:
         return [special]
     measures = [item for item in clause.items if item.kind == "measure" and not item.negated]
-    measures = _without_stray(measures)
+    measures = _without_stray(_without_bounded(clause, measures))
+    bound = _bound(clause, base) if not measures else None
+    if bound is not None:
+        return [bound]
     comparison = _comparison(clause, base, measures)
     if comparison is not None:
         return [comparison]
     if any(item.value == "unmeasurable" for item in measures):
         return [replace(base, tool="measure", senses=("unmeasurable",))]
     groups = _groups(clause.items, measures)
+    if _asks_finding(clause, base, measures):
+        return [replace(base, tool="unable")]
     conditions = [target for target in base.targets if target.kind == "condition"]
     if conditions and base.tool in (None, "detect", "measure", "locate") and not measures:
         return [
@@ -179,12 +184,61 @@ def _slice_number(clause: Clause) -> dict[str, Any]:
     return {"slice": int(numbers[0])} if numbers else {}
 
 
+def _asks_finding(clause: Clause, base: Wish, measures: Sequence[Item]) -> bool:
+    """As in "is the gallbladder inflamed?": nothing that can be measured."""
+    asked = base.tool in (None, "detect") or base.verb in ("check", "find", "show")
+    plain = bool(base.targets) and all(target.plain for target in base.targets)
+    return bool(clause.of("finding")) and asked and plain and not measures
+
+
+def _bound(clause: Clause, base: Wish) -> Wish | None:
+    """As in "is the aorta wider than 5 cm": the measure that the bound is on. Only lesions are chosen by size."""
+    plain = bool(base.targets) and all(target.plain for target in base.targets)
+    asked = base.tool in (None, "detect", "measure", "locate") or base.verb == "show"
+    bounds = [item for item in clause.items if item.kind in ("size", "op")]
+    if not (plain and asked and bounds) or clause.of("view"):
+        return None
+    if base.unit and base.unit not in LENGTHS:
+        return replace(base, tool="measure", senses=("volume",), size=None, unit=None)
+    if base.size is None:
+        return None
+    word = bounds[0].text.lower().split(" ")[0]
+    sense = next((sense for sense, words in _BOUND_SENSES.items() if word in words), "bound")
+    return replace(base, tool="measure", senses=(sense,), size=None, unit=None)
+
+
+_BOUND_SENSES = {"calibre": ("wider", "thicker", "narrower", "thinner"), "length": ("longer", "taller", "shorter")}
+
+
+def _without_bounded(clause: Clause, measures: list[Item]) -> list[Item]:
+    """Less the measure that only says what a bound on lesions is on: "exceeding 15 mm in diameter"."""
+    items = [item for item in clause.items if item.kind != "verb" or item.keys[0] not in _COPULA]
+    dropped: list[Item] = []
+    for place, item in enumerate(items):
+        if item.kind != "size" or item.value == Size(None, None):
+            continue
+        before = items[place - 1] if place else None
+        after = items[place + 1 : place + 3]
+        if before is not None and before in measures and before.value in _SIZES:
+            named = [one for one in items[: place - 1] if one.kind == "target"]
+            dropped += [before] if named and named[-1].value.lesion else []
+        if len(after) == 2 and after[0].keys[-1:] == ("in",) and after[1] in measures:
+            dropped.append(after[1])
+    return [item for item in measures if item not in dropped]
+
+
+_COPULA = ("lie", "measure", "is", "measuring", "exceed")
+_SIZES = ("size", "diameter", "longest_diameter", "short_axis", "length", "max_3d_diameter", "calibre")
+
+
 def _without_stray(measures: list[Item]) -> list[Item]:
     """A bare "maximum" or "mean" before another measure is its adjective: "maximum length"."""
     bare = {("maximum",), ("max",), ("minimum",), ("min",), ("mean",), ("average",), ("peak",)}
     about_hu = {"mean_hu", "std_hu", "min_hu", "max_hu", "hu_range"}
     kept: list[Item] = []
     for place, item in enumerate(measures):
+        if item.keys in _VAGUE and len(measures) > 1:
+            continue
         if item.keys in bare:
             others = [other for other in measures if other is not item and other.keys not in bare]
             if others and not any(other.value in about_hu for other in others):
@@ -198,6 +252,7 @@ def _without_stray(measures: list[Item]) -> list[Item]:
     return kept
 
 
+_VAGUE = {("how", "much"), ("sum",)}  # a number of what the other words say
 _HU_WORDS = {
     ("hu",),
     ("attenuation",),
@@ -219,6 +274,8 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
     ]
     if not wanted:
         return []
+    if {item.value for item in measures} == {"distance"}:
+        return [([item.value for item in wanted if item.kind == "target"], ["distance"])]
     measure_first = wanted[0].kind == "measure"
     groups: list[tuple[list[Target], list[str]]] = [([], [])]
     for place, item in enumerate(wanted):
@@ -270,6 +327,9 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
         return replace(base, tool="compare", senses=_dimension(compar), comparison="structures")
+    named = tuple(target for target in base.targets if target.refers != "select")
+    if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
+        return replace(base, targets=named, tool="compare", senses=("size",), comparison="structures")
     if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
         dimension = {"longest": "length", "shortest": "length", "densest": "density"}
         sense = dimension.get(superlative[0].value, "size")

@@ -214,8 +214,9 @@ class Lexicon(Anatomy):
             for record in section:
                 nearest = self.known(record["nearest"])
                 for name in record["names"]:
-                    if strip_side(phrase_keys(name))[0] not in self.nouns or name.isupper():
-                        self._put(name, "unsupported", Unsupported(name, nearest))
+                    for written in (name, *_turned(name)):
+                        if strip_side(phrase_keys(written))[0] not in self.nouns or name.isupper():
+                            self._put(written, "unsupported", Unsupported(name, nearest))
 
 
 def _inflections(phrase: str) -> tuple[str, ...]:
@@ -224,6 +225,13 @@ def _inflections(phrase: str) -> tuple[str, ...]:
         return ()
     stem = phrase.removesuffix("e")
     return (f"{stem}ing", f"{stem}ed")
+
+
+def _turned(name: str) -> tuple[str, ...]:
+    """A name of two words in the order of other languages: "aorta abdominal", "wall of the bladder"."""
+    first, *rest = name.split(" ")
+    noun = len(rest) == 1 and rest[0] != "segment"
+    return (f"{rest[0]} {first}", f"{rest[0]} of {first}") if noun else ()
 
 
 def _flat(section: dict[str, Any]) -> Iterator[tuple[Any, list[str]]]:

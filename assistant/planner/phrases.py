@@ -57,6 +57,8 @@ class PhraseReader(NumeralReader):
             return self._pointer(place, mods, at)
         if target.lesion is not None:
             target = self._selected(target, before)
+        if target.kind == "adj" and self.kind(at) == "pronoun" and self.tags[at].value == "one":
+            at += 1  # "the pulmonary one"
         target, at = self._after(target, at)
         heads.append(self.resolve(target))
         first = heads[0]
@@ -255,6 +257,8 @@ class PhraseReader(NumeralReader):
         while True:
             if target.missing is not None and self.kind(at) == "prep" and self.head_follows(at + 1):
                 _, at = self.read(at + 1)  # "lymph nodes along the aorta": where they are does not help
+                while self.kind(at) == "conj" and self.kind(at + 1) == "level":
+                    _, at = self.read(at + 1)
                 continue
             if self.kind(at) == "prep":
                 joined = self.with_preposition(target, at)

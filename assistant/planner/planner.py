@@ -80,6 +80,8 @@ class Planner:
                 continue
             following = listed[number + 1][1] if number + 1 < len(listed) else None
             first = not resolver.calls
+            if following is not None and _restated(wish, following):
+                continue
             if following is not None and first and _is_topic(wish) and _points_back(following):
                 resolver.note(wish)
             elif not clause.negated:
@@ -191,7 +193,7 @@ class Planner:
 
     def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
         first = asked[0]
-        nearest = first.problem.nearest if first.problem.reason in ("unsupported", "cyst_unsupported") else ()
+        nearest = first.problem.nearest if first.problem.reason in ("unsupported", "cyst_unsupported", "finding") else ()
         return Plan(
             text,
             "clarify",
@@ -243,6 +245,13 @@ def _is_topic(wish: Wish) -> bool:
         and wish.verb in ("", "state", "not")
         and not (wish.senses or wish.measures or wish.flags)
     )
+
+
+def _restated(wish: Wish, following: Wish) -> bool:
+    """Lesions of no organ, told again with their organ: "the target lesions: measure each liver met"."""
+    vague = bool(wish.targets) and all(t.lesion and t.open and not t.sides for t in wish.targets)
+    told = bool(following.targets) and all(t.lesion and not t.open for t in following.targets)
+    return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
 
 
 def _points_back(wish: Wish) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .dialogue import mentions_of
 from .memory import Memory, Problem, Scope
 from .target import Target
 
@@ -141,11 +142,19 @@ class Pointers(Memory):
         focus = self.focus()
         if focus and focus[0].lesion and number > 0:
             return [replace(focus[0], select="largest", rank=number if number > 1 else None)]
-        mentions = self.dialogue.mentions()
+        mentions = self.dialogue.mentions() if number > 0 else self._last_named()
         index = number - 1 if number > 0 else number
         if -len(mentions) <= index < len(mentions):
             return [Scope(mentions[index])]
         return Problem("target")
+
+    def _last_named(self) -> list[tuple[str, ...]]:
+        """What "the former" and "the latter" choose from: the last turn that named several things."""
+        for turn in reversed(self.dialogue.turns):
+            named = list(dict.fromkeys(ids for call in turn.restored() for ids in mentions_of(call)))
+            if len(named) > 1:
+                return named
+        return self.dialogue.mentions()
 
     def _numbered(self, number: int) -> list[Scope] | Problem:
         """As in "And 8?" after liver segment 7: the same family, that number."""

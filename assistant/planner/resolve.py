@@ -64,6 +64,11 @@ class Resolver(Ellipsis):
         names = " and ".join(target.text for target in wish.targets)
         return self._ask(Problem("replace", {"name": names or "it"}))
 
+    def _unable(self, wish: Wish) -> list[Call]:
+        """A finding that no tool can tell, in a structure that can be outlined."""
+        target = wish.targets[0]
+        return self._ask(Problem("finding", {"name": target.text.lower()}, target.ids))
+
     def _undo(self, wish: Wish) -> list[Call]:
         return [Call("undo")]
 

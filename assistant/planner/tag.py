@@ -18,6 +18,7 @@ from .trie import Entry
 ORDER = [
     "level",
     "condition",
+    "finding",
     "correction",
     "again",
     "neg",
@@ -192,6 +193,8 @@ def _fits(
         beside = following is not None and following.key in _BESIDE_LOBE
         return beside or (last is not None and last.kind in ("side", "conj"))
     if entry.kind == "op":
+        if span[-1].key in _BOUNDS_OR_HU and not _is_size(keys, stop, known):
+            return entry.value.startswith("after") and last is not None and last.kind == "unit"
         if entry.value in ("after_min", "after_max"):
             return last is not None and last.kind in ("unit", "number")
         return following is not None and _starts_number(keys, stop, known)
@@ -202,12 +205,20 @@ def _fits(
             0
         ].key != "in"
     if entry.kind == "side" and span[0].key in ("l", "r", "lt", "rt") and stop == start + 1:
-        return following is not None and following.kind == "word"
+        named = last is not None and (last.kind in NOMINAL or last.kind in ("number", "range"))
+        return (following is not None and following.kind == "word") or named
+    if entry.kind == "measure" and entry.value in ("min_hu", "max_hu") and stop == start + 1:
+        return not _is_size(keys, stop, known)
+    if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
+        return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
     return True
 
 
+# "Which segment?" asks for a place only where nothing follows: "which segment is larger" does not.
+_BARE_PLACE = frozenset({"slice", "segment", "lobe", "side", "region", "part", "level", "quadrant"})
+_BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
 _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
 
@@ -236,6 +247,12 @@ def _starts_number(keys: Sequence[str], place: int, known: Lexicon) -> bool:
     if place >= len(keys):
         return False
     return keys[place].replace(".", "", 1).isdigit() or _means(known, keys, place, "number")
+
+
+def _is_size(keys: Sequence[str], place: int, known: Lexicon) -> bool:
+    """A number with a unit of length stands here: "min 5 mm"."""
+    digits = place + 1 < len(keys) and keys[place].replace(".", "", 1).isdigit()
+    return digits and keys[place + 1] in ("mm", "cm", "millimeter", "centimeter", "inch")
 
 
 def _number_word(keys: Sequence[str], start: int, stop: int, known: Lexicon) -> bool:

@@ -70,16 +70,18 @@ class Trie:
 
     def matches(self, words: Sequence[str], start: int) -> Iterator[tuple[int, list[Entry]]]:
         """(stop, entries) of every phrase that starts here, the shortest first."""
-        node = self
+        nodes = [self]
         for place in range(start, len(words)):
-            following = node.children.get(words[place])
-            if following is None and words[place] == "the" and place > start:
-                continue  # names are kept without articles
-            if following is None:
+            word = words[place]
+            following = [child for node in nodes if (child := node.children.get(word)) is not None]
+            entries = [entry for node in following for entry in node.entries]
+            if entries:
+                yield place + 1, entries
+            if word == "the" and place > start:
+                following += nodes  # most names are kept without articles
+            if not following:
                 return
-            node = following
-            if node.entries:
-                yield place + 1, node.entries
+            nodes = following
 
 
 def phrase_keys(phrase: str) -> Phrase:
