@@ -74,6 +74,9 @@ class _Builder:
         if tag.kind == "neg":
             return self._negate(place)
         if tag.kind == "conj":
+            chosen = self._by_extreme(place)
+            if chosen is not None:
+                return chosen
             self.link = tag.keys[-1]
             if tag.keys == (",",) and self.negation == "not" and self._names_something(self.clause):
                 self.negation = None
@@ -103,6 +106,9 @@ class _Builder:
             self.negation = None
             self._add(Item("from", True, tag.text))
             return place + 1
+        chosen = self._by_extreme(place)
+        if chosen is not None:
+            return chosen
         late = self._late_host(place) if tag.kind == "prep" else None
         if late is not None:
             return late
@@ -132,7 +138,7 @@ class _Builder:
         if at is None or (at == len(self.clause.items) - 1 and self.clause.items[at].value.within):
             return None
         item = self.clause.items[at]
-        between = {later.kind for later in self.clause.items[at + 1 :]}
+        between = {later.kind for later in self.clause.items[at + 1 :] if later.value != "exist"}
         if (
             item.value.lesion is None
             or item.value.within
@@ -144,6 +150,26 @@ class _Builder:
             return None
         self.clause.items[at] = replace(item, value=joined[0])
         return joined[1]
+
+    def _by_extreme(self, place: int) -> int | None:
+        """As in "the lesion of smallest size", "the nodule with the largest diameter": which lesion is meant."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if self.tags[place].keys[-1] not in ("of", "with") or last is None or last.kind != "target":
+            return None
+        if last.value.lesion is None or last.value.select != "all" or place + 1 >= len(self.tags):
+            return None
+        tag = self.tags[place + 1]
+        word = tag.keys[0] if tag.kind in ("superl", "measure") else ""
+        stop = place + 2
+        if tag.kind == "superl":
+            if self.reader.kind(stop) != "measure":
+                return None
+            stop += 1
+        select = next((select for select, words in _EXTREMES.items() if word in words), None)
+        if select is None:
+            return None
+        self.clause.items[-1] = replace(last, value=replace(last.value, select=select))
+        return stop
 
     def _unknown_kind(self, place: int) -> int | None:
         """A kind of a broad class that is not known ("neck arteries"): not the whole class."""
@@ -178,6 +204,11 @@ class _Builder:
             return place + 1
         if tag.value == "replace":
             self.negation = "not"
+            return place + 1
+        last = self.clause.items[-1] if self.clause.items else None
+        ends = following is None or following.kind == "seq"
+        if ends and tag.keys == ("not",) and last is not None and last.kind == "target":
+            self.clause.items[-1] = replace(last, negated=True)  # "the spleen, the liver not"
             return place + 1
         if (
             following is not None
@@ -266,7 +297,10 @@ class _Builder:
         negated = self.negation is not None
         for number, target in enumerate(found):
             target = self._shared_side(target) if number == 0 else target
-            if not negated and (self._said_already(target) or self._picks_out(target)):
+            if not negated and (
+                self._said_already(target) or self._picks_out(target) or self._hosts_before(target)
+                or self._place_of(target)
+            ):
                 continue
             self._add(
                 Item("target", target, target.text, link=self.link if number == 0 else "", negated=negated)
@@ -284,6 +318,18 @@ class _Builder:
         if target.lesion or (target.plural and last.value.kind != "part"):
             return target
         return self.reader.resolve(replace(target, sides=sides))
+
+    def _place_of(self, target: Target) -> bool:
+        """As in "target lesion 1 is the one in segment 7": where the lesion just named is."""
+        if target.refers != "one_in":
+            return False
+        for place in range(len(self.clause.items) - 1, -1, -1):
+            item = self.clause.items[place]
+            if item.kind == "target" and item.value.lesion and item.value.open and not item.value.refers:
+                hosted = self.reader.lesion_in(item.value, [replace(target, refers=None)])
+                self.clause.items[place] = replace(item, value=hosted)
+                return True
+        return False
 
     def _picks_out(self, target: Target) -> bool:
         """What follows says which, or what: "liver lesion, the largest", "muscle volume of the psoas"."""
@@ -304,6 +350,20 @@ class _Builder:
                 self.clause.items[place] = replace(item, value=target, text=target.text)
                 return True
         return False
+
+    def _hosts_before(self, target: Target) -> bool:
+        """The organ after lesion and measure: "tumor burden liver", "nodule count RUL"."""
+        items = self.clause.items
+        if len(items) < 2 or items[-1].kind != "measure" or items[-2].kind != "target" or self.link:
+            return False
+        lesion = items[-2].value
+        if not (target.plain and lesion.lesion and lesion.open and not lesion.refers):
+            return False
+        hosted = self.reader.lesion_in(lesion, [target])
+        if hosted.missing or items[-1].value == "distance":
+            return False
+        items[-2] = replace(items[-2], value=hosted)
+        return True
 
     def _leaves(self, target: Target) -> set[str]:
         ids = self.reader.lexicon.leaves(target.ids)
@@ -336,6 +396,10 @@ class _Builder:
         self.negation = None
 
 
+_EXTREMES = {
+    "largest": ("largest", "biggest", "greatest", "longest", "maximum", "maximal", "max", "highest"),
+    "smallest": ("smallest", "least", "shortest", "tiniest", "minimum", "minimal", "min", "lowest"),
+}
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
 _RESULTS = (
     ("mask",),

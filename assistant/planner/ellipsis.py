@@ -134,6 +134,8 @@ class Ellipsis(Queries):
 
     def _fill_pending(self, wish: Wish) -> list[Call]:
         """The target that was asked for has come."""
+        named = (replace(t, refers=None) if t.refers == "one_in" else t for t in wish.targets)
+        wish = replace(wish, targets=tuple(named))
         made: list[Call] = []
         for call in self.dialogue.waiting:
             lesion = call.args.get("lesion")

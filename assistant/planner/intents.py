@@ -72,6 +72,10 @@ def wishes(clause: Clause) -> list[Wish]:
             replace(base, tool="measure", targets=(target,), measures=target.measures)
             for target in conditions
         ]
+    if conditions and len(conditions) < len(base.targets) and measures:
+        rest = [item for item in clause.items if item.kind != "target" or item.value.kind != "condition"]
+        alone = [replace(base, tool="measure", targets=(target,), measures=target.measures) for target in conditions]
+        return [*wishes(replace(clause, items=rest)), *alone]
     if not measures:
         return [base]
     made: list[Wish] = []
@@ -234,6 +238,7 @@ _SIZES = ("size", "diameter", "longest_diameter", "short_axis", "length", "max_3
 def _without_stray(measures: list[Item]) -> list[Item]:
     """A bare "maximum" or "mean" before another measure is its adjective: "maximum length"."""
     bare = {("maximum",), ("max",), ("minimum",), ("min",), ("mean",), ("average",), ("peak",)}
+    bare |= {("maximal",), ("minimal",), ("avg",)}
     about_hu = {"mean_hu", "std_hu", "min_hu", "max_hu", "hu_range"}
     kept: list[Item] = []
     for place, item in enumerate(measures):
@@ -325,8 +330,13 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         )
     if base.tool == "compare" or "compare" in clause.verbs():
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
+    if PREDICATES & set(senses):
+        return None
+    if compar and _which(clause):
+        named = tuple(target for target in base.targets if target.refers not in ("one", "it"))
+        base = replace(base, targets=named)
     if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
-        return replace(base, tool="compare", senses=_dimension(compar), comparison="structures")
+        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     named = tuple(target for target in base.targets if target.refers != "select")
     if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
         return replace(base, targets=named, tool="compare", senses=("size",), comparison="structures")

@@ -220,9 +220,15 @@ class PhraseReader(NumeralReader):
         if right.lesion is not None:
             if left.lesion is not None:
                 return self._more_specific(left, right)
-            return self.lesion_in(right, [left]) if left.kind != "universe" else None
+            return self.lesion_in(right, [self._own_part(right, left)]) if left.kind != "universe" else None
         if left.lesion is not None:
-            if left.open and self.lexicon.hosts.keys() & set(self.leaves_of(right)):
+            right = self._own_part(left, right)
+            inside = set(self.leaves_of(right))
+            if left.open and self.lexicon.hosts.keys() & inside:
+                return self.lesion_in(left, [right])
+            organ = set(self.lexicon.leaves(self.lesion_hosts(left.ids)))
+            regions = {part for id in organ for part in self.lexicon.ontology.regions_of(id)}
+            if left.ids and inside and (inside <= regions or inside < organ):
                 return self.lesion_in(left, [right])
             return None
         if right.kind == "part":
@@ -233,11 +239,20 @@ class PhraseReader(NumeralReader):
             return replace(right, sides=left.sides + right.sides)
         return self._apposition(left, right)
 
+    def _own_part(self, lesion: Target, part: Target) -> Target:
+        """A region word beside a lesion of a known organ, as that organ's: "upper pole renal mass"."""
+        if part.kind != "part" or not lesion.ids:
+            return part
+        return self.part_of(part, Target(ids=self.lesion_hosts(lesion.ids))) or part
+
     def _apposition(self, left: Target, right: Target) -> Target | None:
         """A name beside the class that it belongs to: "vertebrae C3", "gluteus maximus muscles"."""
         first, second = set(self.leaves_of(left)), set(self.leaves_of(right))
         if first and second and first < second and len(second) > 2:
             return left
+        regions = {part for id in second for part in self.lexicon.ontology.regions_of(id)}
+        if right.kind == "adj" and first and first <= regions:
+            return left  # "upper pole renal mass"
         if first and second and second < first and len(first) > 2:
             return replace(right, sides=left.sides + right.sides)
         return None
@@ -326,7 +341,9 @@ class PhraseReader(NumeralReader):
         end = at
         while True:
             found, stop = self.read(at)
-            if len(found) != 1 or (found[0].lesion is not None and not found[0].refers):
+            if len(found) != 1 or found[0].refers == "select":
+                break
+            if found[0].lesion is not None and not found[0].refers:
                 break
             host = found[0]
             if hosts and not self._can_hold(target, host):
@@ -350,6 +367,8 @@ class PhraseReader(NumeralReader):
     def _pointer(self, place: int, mods: _Mods, at: int) -> tuple[list[Target], int]:
         """Phrases without a noun: it, both, the other one, the second largest, the first one."""
         text = " ".join(tag.text for tag in self.tags[place : max(at, place + 1)])
+        if self.kind(at) == "neighbor":
+            return [Target(refers="next", nth=self.tags[at].value, text=text)], at + 1
         one = self.kind(at) == "pronoun" and self.tags[at].value == "one"
         end = at + 1 if one else at
         if mods.other:
@@ -363,13 +382,30 @@ class PhraseReader(NumeralReader):
             return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
+        if one and self.kind(end) == "prep" and self.tags[end].keys[-1] in ("in", "of", "inside", "within", "on"):
+            hosts, stop = self._host_list(Target(lesion="lesion", open=True), end + 1)
+            if hosts and all(host.plain or host.open for host in hosts):
+                return [replace(hosts[0], refers="one_in", text=text)], stop
         if mods.every and one:
             return [Target(refers="them", text=text)], end
-        if at == place and place <= 2 and at + 1 >= len(self.tags) - 1 and (number := self.number_at(at)):
-            return [Target(refers="number", nth=number, text=text)], at + 1
+        numbers, stop = self._numbers(at)
+        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers:
+            return [Target(refers="number", nth=number, text=text) for number in numbers], stop
         if at == place and self.kind(at) == "pronoun":
             return [Target(refers=self.tags[at].value, text=text)], at + 1
         return [], place
+
+
+    def _numbers(self, at: int) -> tuple[list[int], int]:
+        """As in "and 7 and 8": whole numbers joined by "and"."""
+        numbers: list[int] = []
+        while (number := self.number_at(at)) is not None:
+            numbers.append(number)
+            at += 1
+            if self.kind(at) != "conj" or self.number_at(at + 1) is None:
+                break
+            at += 1
+        return numbers, at
 
 
 _DETERMINERS = (

@@ -82,7 +82,7 @@ class Planner:
             first = not resolver.calls
             if following is not None and _restated(wish, following):
                 continue
-            if following is not None and first and _is_topic(wish) and _points_back(following):
+            if following is not None and first and _is_topic(wish) and _is_about(wish, following):
                 resolver.note(wish)
             elif not clause.negated:
                 resolver.take(wish)
@@ -243,7 +243,7 @@ def _is_topic(wish: Wish) -> bool:
     return (
         bool(wish.targets)
         and wish.verb in ("", "state", "not")
-        and not (wish.senses or wish.measures or wish.flags)
+        and not (wish.senses or wish.measures or wish.flags - {"in", "inside"})
     )
 
 
@@ -252,6 +252,12 @@ def _restated(wish: Wish, following: Wish) -> bool:
     vague = bool(wish.targets) and all(t.lesion and t.open and not t.sides for t in wish.targets)
     told = bool(following.targets) and all(t.lesion and not t.open for t in following.targets)
     return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
+
+
+def _is_about(topic: Wish, wish: Wish) -> bool:
+    """A wish about the topic before it: it points back, or looks for lesions in it."""
+    searching = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
+    return _points_back(wish) or (searching and "in" in topic.flags)
 
 
 def _points_back(wish: Wish) -> bool:

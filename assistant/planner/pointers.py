@@ -18,6 +18,8 @@ class Pointers(Memory):
         refers = target.refers
         if refers == "nth":
             return self._nth(target)
+        if refers == "next":
+            return self._next(target.nth or 1)
         if refers == "number":
             return self._numbered(target.nth or 0)
         if refers == "select":
@@ -155,6 +157,21 @@ class Pointers(Memory):
             if len(named) > 1:
                 return named
         return self.dialogue.mentions()
+
+    def _next(self, step: int) -> list[Scope] | Problem:
+        """As in "the one below" after L3: the next of the same family."""
+        spine = list(dict.fromkeys(self.lexicon.levels.values()))
+        for scope in self.focus()[::-1]:
+            id = scope.ids[-1 if step > 0 else 0]
+            number = self.lexicon.number(id)
+            if id in spine:
+                place = spine.index(id) + step
+                found = spine[place] if 0 <= place < len(spine) else ""
+            else:
+                found = f"{id.rstrip('0123456789')}{(number or 0) + step}" if number else ""
+            if found in self.lexicon.scope:
+                return [Scope((found,))]
+        return Problem("target")
 
     def _numbered(self, number: int) -> list[Scope] | Problem:
         """As in "And 8?" after liver segment 7: the same family, that number."""

@@ -34,6 +34,7 @@ ORDER = [
     "measure",
     "compar",
     "superl",
+    "neighbor",
     "ordinal",
     "op",
     "unit",
@@ -166,7 +167,7 @@ def _longest(
 def _value(entry: Entry) -> Any:
     if entry.kind == "number":
         return float(entry.value)
-    return int(entry.value) if entry.kind == "ordinal" else entry.value
+    return int(entry.value) if entry.kind in ("ordinal", "neighbor") else entry.value
 
 
 def _fits(
@@ -211,6 +212,8 @@ def _fits(
         return not _is_size(keys, stop, known)
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
         return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
+    if entry.kind == "lesion" and span[-1].key == "disease" and stop == start + 1:
+        return following is not None and following.key in ("in", "within", "burden", "load")
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
     return True

@@ -11,6 +11,7 @@ from .tokens import tokenise
 SIDES = {"left": "left", "right": "right", "lt": "left", "rt": "right", "l": "left", "r": "right",
          "sinister": "left", "sinistra": "left", "sinistrum": "left",
          "dexter": "right", "dextra": "right", "dextrum": "right"}  # fmt: skip
+ARTICLES = frozenset({"the", "my", "his", "her", "your", "our"})
 LINKS = frozenset({"of", "the", "on", "in", "and"})
 
 Phrase = tuple[str, ...]
@@ -77,7 +78,7 @@ class Trie:
             entries = [entry for node in following for entry in node.entries]
             if entries:
                 yield place + 1, entries
-            if word == "the" and place > start:
+            if word in ARTICLES and place > start:
                 following += nodes  # most names are kept without articles
             if not following:
                 return
