@@ -297,6 +297,7 @@ class _Builder:
         negated = self.negation is not None
         for number, target in enumerate(found):
             target = self._shared_side(target) if number == 0 else target
+            self._share_back(target)
             if not negated and (
                 self._said_already(target) or self._picks_out(target) or self._hosts_before(target)
                 or self._place_of(target)
@@ -318,6 +319,21 @@ class _Builder:
         if target.lesion or (target.plural and last.value.kind != "part"):
             return target
         return self.reader.resolve(replace(target, sides=sides))
+
+    def _share_back(self, target: Target) -> None:
+        """As in "the upper and the lower lobe of the left lung": the side holds for the lobe before, too."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if self.link not in ("and", "or", "&", "/", ",") or last is None or last.kind != "target":
+            return
+        one = last.value
+        lobes = all("lobe" in id or "pole" in id for id in (*self._named(one), *self._named(target)))
+        if one.sides or one.plural or one.lesion or not one.noun or len(target.sides) != 1 or not lobes:
+            return
+        if one.ids and target.ids and self.reader.sideable(one):
+            self.clause.items[-1] = replace(last, value=self.reader.resolve(replace(one, sides=target.sides)))
+
+    def _named(self, target: Target) -> tuple[str, ...]:
+        return self.reader.lexicon.leaves(target.ids) or ("",)
 
     def _place_of(self, target: Target) -> bool:
         """As in "target lesion 1 is the one in segment 7": where the lesion just named is."""

@@ -38,6 +38,8 @@ class Ellipsis(Queries):
 
     def _repeat(self, wish: Wish) -> list[Call]:
         """The last calls again, with what this wish changes."""
+        hosting = any(target.refers == "one_in" for target in wish.targets)
+        wish = replace(wish, targets=tuple(_hosting(target) for target in wish.targets))
         last = self._last_calls()
         if not wish.targets and wish.excluded:
             return self._exclude_from(last, wish)
@@ -45,7 +47,7 @@ class Ellipsis(Queries):
             return self._changed(last, wish)
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
-        searched = searched or ("in" in wish.flags and any(self._about_lesions(call) for call in last))
+        searched = searched or (("in" in wish.flags or hosting) and any(self._about_lesions(call) for call in last))
         lesions = any(self._about_lesions(call) for call in last)
         targets = tuple(
             self._as_hosts(t, last) if t.plain and (searched or (lesions and t.kind == "adj")) else t
@@ -134,8 +136,7 @@ class Ellipsis(Queries):
 
     def _fill_pending(self, wish: Wish) -> list[Call]:
         """The target that was asked for has come."""
-        named = (replace(t, refers=None) if t.refers == "one_in" else t for t in wish.targets)
-        wish = replace(wish, targets=tuple(named))
+        wish = replace(wish, targets=tuple(_hosting(target) for target in wish.targets))
         made: list[Call] = []
         for call in self.dialogue.waiting:
             lesion = call.args.get("lesion")
@@ -178,3 +179,8 @@ class Ellipsis(Queries):
             made += self._grouped(tool, scopes, senses)
         self.calls.extend(made)
         return made
+
+
+def _hosting(target: Target) -> Target:
+    """As in "the one in the colon": the colon, where the call that is repeated says of what."""
+    return replace(target, refers=None) if target.refers == "one_in" else target

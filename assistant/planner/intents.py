@@ -49,6 +49,7 @@ def wishes(clause: Clause) -> list[Wish]:
     """What a clause asks for; nothing for a negated one."""
     if clause.negated:
         return []
+    clause = _with_bounds_turned(clause)
     base = _base(clause)
     special = _special(clause, base)
     if special is not None:
@@ -85,6 +86,19 @@ def wishes(clause: Clause) -> list[Wish]:
         everything = tuple(target for wish in made for target in wish.targets)
         made.insert(0, replace(base, targets=everything, senses=()))
     return made
+
+
+def _with_bounds_turned(clause: Clause) -> Clause:
+    """What is left out by size as what is kept: "nodules, except those below 4 mm"."""
+    items = list(clause.items)
+    kept = any(item.kind == "target" and not item.negated and item.value.lesion for item in items)
+    for place, (one, two) in enumerate(zip(items, items[1:], strict=False)):
+        small = one.kind == "target" and one.negated and (one.value.lesion or one.value.refers in ("them", "one"))
+        if small and two.kind == "size" and two.value != Size(None, None) and (kept or one.value.refers):
+            if two.value.low is None or two.value.high is None:
+                turned = replace(two, value=Size(two.value.high, two.value.low))
+                return replace(clause, items=[*items[:place], turned, *items[place + 2 :]])
+    return clause
 
 
 def _base(clause: Clause) -> Wish:
@@ -303,7 +317,8 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
 def _without_size(senses: list[str], asked: bool) -> list[str]:
     """The senses, each once. "How big is the tumour burden" asks for one thing."""
     kept = list(dict.fromkeys(senses))
-    return [sense for sense in kept if sense != "size"] if asked and "volume" in kept else kept
+    said = {"volume", "spatial", "max_3d_diameter", "dimensions", "axes", "length", "craniocaudal_extent"}
+    return [sense for sense in kept if sense != "size"] if asked and said & set(kept) else kept
 
 
 def _of_follows(wanted: Sequence[Item], place: int) -> bool:

@@ -382,10 +382,13 @@ class PhraseReader(NumeralReader):
             return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
-        if one and self.kind(end) == "prep" and self.tags[end].keys[-1] in ("in", "of", "inside", "within", "on"):
+        those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
+        end = at + 1 if those else end
+        if (one or those) and self.kind(end) == "prep" and self.tags[end].keys[-1] in ("in", "of", "inside", "within", "on"):
             hosts, stop = self._host_list(Target(lesion="lesion", open=True), end + 1)
             if hosts and all(host.plain or host.open for host in hosts):
                 return [replace(hosts[0], refers="one_in", text=text)], stop
+        end = at + 1 if one else at
         if mods.every and one:
             return [Target(refers="them", text=text)], end
         numbers, stop = self._numbers(at)
@@ -419,5 +422,6 @@ _DETERMINERS = (
     ("aforementioned",),
     ("their",),
 )
+_THOSE = (("those",), ("these",), ("one",), ("the", "one"))
 _AWAY = (("to",), ("by",), ("near",), ("through",), ("for",), ("from",), ("across",))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

@@ -56,7 +56,7 @@ class Planner:
         if talk and not refusals:
             return self._say(text, "chat", self._reply("chat", talk))
         resolver = self._resolve(tokens, refusals)
-        lost = all(asked.problem.reason in ("target", "nothing") for asked in resolver.asked)
+        lost = all(asked.problem.reason in ("target", "nothing", "lesion") for asked in resolver.asked)
         if not resolver.calls and lost and not refusals:
             resolver = self._second_look(tokens) or resolver
         return self._conclude(text, tokens, resolver, refusals)

@@ -199,7 +199,11 @@ def _fits(
         if entry.value in ("after_min", "after_max"):
             return last is not None and last.kind in ("unit", "number")
         return following is not None and _starts_number(keys, stop, known)
+    if entry.kind == "again" and span[0].key in ("and", "on", "now", "next") and stop > start + 1:
+        return last is None or last.kind in ("seq", "correction", "yes", "only", "conj")
     if entry.kind == "number":
+        if last is not None and (last.kind == "struct" and last.plural or last.kind == "numbered"):
+            return True
         return _number_word(keys, start, stop, known)
     if entry.kind == "unit":
         return (last is not None and (last.kind in ("number", "prep") or last.kind == "unit")) or span[
@@ -210,6 +214,12 @@ def _fits(
         return (following is not None and following.kind == "word") or named
     if entry.kind == "measure" and entry.value in ("min_hu", "max_hu") and stop == start + 1:
         return not _is_size(keys, stop, known)
+    if entry.kind == "measure" and stop == start + 1 and span[0].key in _PREDICATES:
+        ends = following is None or following.kind == "sign"
+        asked = any(tag.keys[0] in ("is", "be", "are") for tag in before)
+        return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
+    if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
+        return not _means(known, keys, start + 1, "measure", longer_than=1)
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
         return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
     if entry.kind == "lesion" and span[-1].key == "disease" and stop == start + 1:
@@ -221,6 +231,8 @@ def _fits(
 
 # "Which segment?" asks for a place only where nothing follows: "which segment is larger" does not.
 _BARE_PLACE = frozenset({"slice", "segment", "lobe", "side", "region", "part", "level", "quadrant"})
+# "Is my liver big?": words that ask for a measure only at the end of a question.
+_PREDICATES = frozenset({"big", "large", "small", "tiny", "huge", "ok", "okay", "fine", "alright", "good", "full"})
 _BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
 _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
@@ -267,5 +279,6 @@ def _number_word(keys: Sequence[str], start: int, stop: int, known: Lexicon) -> 
     return True
 
 
-def _means(known: Lexicon, keys: Sequence[str], place: int, kind: str) -> bool:
-    return any(e.kind == kind for _, entries in known.trie.matches(keys, place) for e in entries)
+def _means(known: Lexicon, keys: Sequence[str], place: int, kind: str, longer_than: int = 0) -> bool:
+    found = known.trie.matches(keys, place)
+    return any(e.kind == kind for stop, entries in found if stop - place > longer_than for e in entries)

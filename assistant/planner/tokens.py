@@ -21,6 +21,7 @@ _ABBREVIATED = re.compile(
 )
 _NUMBER_OF = re.compile(r"(?<=\w )nos?\.(?=\s|$)", re.IGNORECASE)  # "lesions no. and size"
 _ASSIGNED = re.compile(r"(?<=[^\W\d])={1,2}(?=\w)")  # max_mm=20
+_QUERY = re.compile(r"(?<=\w)\?(?=\w)")  # /volume?organ=liver
 _KEEP_S = ("ss", "us", "is", "as", "os", "ous")
 
 
@@ -92,7 +93,7 @@ def keys(phrase: str) -> tuple[str, ...]:
 def tokenise(text: str) -> list[Token]:
     """Tokens of a text in order. Text in double quotes is marked: quoted matter is no wish."""
     text = unicodedata.normalize("NFC", text)
-    text = _ASSIGNED.sub(" ", text)
+    text = _ASSIGNED.sub(" ", _QUERY.sub(" ", text))
     text = _NUMBER_OF.sub("number", text)
     text = _ABBREVIATED.sub(lambda found: found[1].replace(".", " ") + " ", _DOTS.sub("-", text.translate(_SIGNS)))
     tokens: list[Token] = []
