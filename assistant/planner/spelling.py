@@ -78,7 +78,7 @@ class Speller:
             return None
         if len(word) == 3:
             return None if relaxed else self._short(word)
-        limit = 1 if relaxed else allowed(len(word))
+        limit = 1 if relaxed else max(allowed(len(word)), 2 if len(word) > 4 else 1)
         choices = [w for length in range(len(word) - limit, len(word) + limit + 1)
                    for w in self._by_length.get(length, ())]  # fmt: skip
         if relaxed:
@@ -110,7 +110,10 @@ class Speller:
             cost -= 0.5
         elif all(letter in letters for letter in word):
             cost -= 0.3
-        if edits > allowed(len(other)):
+        if meant in data("words")["likely"]:
+            cost -= 0.1
+        near = meant in self.heads and len(other) > 4 and word[0] == other[0] and abs(len(word) - len(other)) < 2
+        if edits > allowed(len(other)) and not (near and edits == 2):
             cost += 2
         return cost
 

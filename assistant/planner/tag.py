@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from .anatomy import ROMAN
+from .files import data
 from .lexicon import Lexicon, lexicon
 from .policy import policy
 from .spelling import Speller
@@ -78,7 +79,7 @@ class Tag:
 @lru_cache(maxsize=1)
 def speller() -> Speller:
     words = lexicon()
-    heads = {phrase[0] for phrase in words.nouns if len(phrase) == 1} | {"left", "right", "tumor", "lesion"}
+    heads = {phrase[0] for phrase in words.nouns if len(phrase) == 1} | set(data("words")["likely"])
     anatomy = {word for phrase in words.nouns for word in phrase}
     return Speller(words.words | policy().words, words.meant, heads, anatomy)
 
