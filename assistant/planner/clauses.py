@@ -12,6 +12,7 @@ from .sizes import SizeReader
 from .tag import NOMINAL, Tag
 from .target import Target
 from .trie import Unsupported
+from .units import Size
 
 STRONG = frozenset(
     [
@@ -92,6 +93,10 @@ class _Builder:
             if size is not None:
                 self._add(Item("size", size, tag.text))
                 return stop
+        if tag.kind == "bounded":
+            low, high = (None if bound == "-" else float(bound) for bound in tag.value.split(" "))
+            self._add(Item("size", Size(low, high), tag.text))
+            return place + 1
         if tag.kind == "unit":
             self._add(Item("unit", tag.value, tag.text))
             return place + 1
@@ -233,7 +238,7 @@ class _Builder:
         at = raw.index(self.tags[place])
         nxt = raw[at + 1] if at + 1 < len(raw) else None
         return nxt is not None and (
-            nxt.keys in ((",",), ("the",), (".",), ("i",)) or nxt.kind in ("correction", "neg")
+            nxt.keys in ((",",), ("the",), (".",), ("?",), ("!",), ("i",)) or nxt.kind in ("correction", "neg")
         )
 
     # ---- verbs ----------------------------------------------------------------------------------------
@@ -370,7 +375,7 @@ class _Builder:
     def _hosts_before(self, target: Target) -> bool:
         """The organ after lesion and measure: "tumor burden liver", "nodule count RUL"."""
         items = self.clause.items
-        if len(items) < 2 or items[-1].kind != "measure" or items[-2].kind != "target" or self.link:
+        if len(items) < 2 or items[-1].kind not in ("measure", "size") or items[-2].kind != "target" or self.link:
             return False
         lesion = items[-2].value
         if not (target.plain and lesion.lesion and lesion.open and not lesion.refers):

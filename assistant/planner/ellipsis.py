@@ -34,7 +34,8 @@ class Ellipsis(Queries):
             return wish.tool == "segment" and "same" in wish.flags
         if wish.senses or wish.measures:
             return False
-        return wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
+        bounded = wish.verb == "give" and wish.size is not None and not wish.targets
+        return bounded or wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
 
     def _repeat(self, wish: Wish) -> list[Call]:
         """The last calls again, with what this wish changes."""
@@ -50,7 +51,7 @@ class Ellipsis(Queries):
         searched = searched or (("in" in wish.flags or hosting) and any(self._about_lesions(call) for call in last))
         lesions = any(self._about_lesions(call) for call in last)
         targets = tuple(
-            self._as_hosts(t, last) if t.plain and (searched or (lesions and t.kind == "adj")) else t
+            self._as_hosts(t, last) if t.plain and (searched or (lesions and self._can_hold(t, wish))) else t
             for t in wish.targets
         )
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
@@ -73,6 +74,11 @@ class Ellipsis(Queries):
                 made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)
         return made
 
+    def _can_hold(self, target: Target, wish: Wish) -> bool:
+        """As in "the same for the pancreas" after a lesion: its lesions, where it can have any."""
+        hosts = self.lexicon.hosts.keys() & set(self.lexicon.leaves(target.ids))
+        return target.kind == "adj" or ("same" in wish.flags and bool(hosts))
+
     def _about_lesions(self, call: Call) -> bool:
         return bool(call.targets) and self.lexicon.kind(call.targets[0]) == "lesion"
 
@@ -94,6 +100,8 @@ class Ellipsis(Queries):
         high = (
             wish.size.high if wish.size else scope.high if scope.high is not None else call.args.get("max_mm")
         )
+        if "same" in wish.flags and scope.select == "all":
+            scope = replace(scope, select=call.args.get("select") or "all", rank=call.args.get("rank"))
         return replace(scope, low=low, high=high)
 
     def _changed(self, last: Sequence[Call], wish: Wish) -> list[Call]:

@@ -113,6 +113,8 @@ def _base(clause: Clause) -> Wish:
     verbs = clause.verbs()
     if "exist" in verbs:
         flags.add("exist")
+    if _which(clause):
+        flags.add("which")
     if clause.question:
         flags.add("question")
     if any(item.kind == "prep" and item.keys[-1] in _IN for item in clause.items[:1]) or _starts_with_in(
@@ -295,6 +297,13 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
         return []
     if {item.value for item in measures} == {"distance"}:
         return [([item.value for item in wanted if item.kind == "target"], ["distance"])]
+    far = next((n for n, item in enumerate(wanted) if item.kind == "measure" and item.value == "distance"), None)
+    after = [item for item in wanted[far + 1 :] if item.kind == "target"] if far is not None else []
+    first = next((item for item in wanted if item.kind == "target"), None)
+    if far and after and first is not None and first not in after:
+        rest = [item for item in wanted[:far]]
+        pair = ([first.value, *(item.value for item in after)], ["distance"])
+        return [*_groups(rest, [item for item in rest if item.kind == "measure"]), pair]
     measure_first = wanted[0].kind == "measure"
     groups: list[tuple[list[Target], list[str]]] = [([], [])]
     for place, item in enumerate(wanted):
@@ -339,7 +348,8 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     senses = tuple(dict.fromkeys(item.value for item in measures))
     against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
     if against_prior and base.tool not in ("segment", "locate", "export", "report"):
-        kept = tuple("size" if sense == "growth" else sense for sense in senses)
+        said = tuple(sense for sense in senses if sense != "growth")
+        kept = said or tuple("size" for _ in senses)
         return replace(
             base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
         )
@@ -355,6 +365,9 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     named = tuple(target for target in base.targets if target.refers != "select")
     if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
         return replace(base, targets=named, tool="compare", senses=("size",), comparison="structures")
+    chosen = [target for target in base.targets if target.plain and target.select != "all"]
+    if chosen and len(chosen) == len(base.targets) and _which(clause):
+        return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")
     if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
         dimension = {"longest": "length", "shortest": "length", "densest": "density"}
         sense = dimension.get(superlative[0].value, "size")

@@ -275,7 +275,11 @@ class PhraseReader(NumeralReader):
                 while self.kind(at) == "conj" and self.kind(at + 1) == "level":
                     _, at = self.read(at + 1)
                 continue
-            if self.kind(at) == "prep":
+            family = target.noun is not None and not target.lesion and self.is_family(self.leaves_of(target))
+            if family and self.kind(at) == "prep" and self.tags[at].keys in (("from",), ("between",)):
+                picked, end = self.numbered(at + 1, target)
+                joined = (picked, end) if end > at + 1 else None
+            elif self.kind(at) == "prep":
                 joined = self.with_preposition(target, at)
             elif self.kind(at) in ("side", "conj") and not target.sides:
                 joined = self._late_side(target, at)

@@ -82,6 +82,12 @@ class Planner:
             first = not resolver.calls
             if following is not None and _restated(wish, following):
                 continue
+            if number and _places(listed[number - 1][1], wish):
+                continue
+            if following is not None and _places(wish, following):
+                hosted = [resolver.finder.compose.lesion_in(t, following.targets) for t in wish.targets]
+                if not any(target.missing for target in hosted):
+                    wish = replace(wish, targets=tuple(hosted))
             if following is not None and first and _is_topic(wish) and _is_about(wish, following):
                 resolver.note(wish)
             elif not clause.negated:
@@ -252,6 +258,14 @@ def _restated(wish: Wish, following: Wish) -> bool:
     vague = bool(wish.targets) and all(t.lesion and t.open and not t.sides for t in wish.targets)
     told = bool(following.targets) and all(t.lesion and not t.open for t in following.targets)
     return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
+
+
+def _places(wish: Wish, following: Wish) -> bool:
+    """Lesions of no organ, then organs and nothing else: "mets? liver or lung"."""
+    vague = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
+    silent = following.tool is None and not (following.senses or following.measures or following.flags)
+    organs = bool(following.targets) and all(t.plain and not t.refers for t in following.targets)
+    return vague and silent and organs and not following.verb
 
 
 def _is_about(topic: Wish, wish: Wish) -> bool:

@@ -52,7 +52,7 @@ class Queries(CallMaker):
                 return None
         for problem in problems:
             self._ask(problem, wish)
-        return scopes or None
+        return None if problems and "distance" in wish.senses else scopes or None
 
     def _notice(self, excluded: Iterable[Target]) -> set[str]:
         """The leaves to leave out. They can still be pointed at: "not the left kidney but the right"."""
@@ -133,6 +133,8 @@ class Queries(CallMaker):
             return "segment"
         if lesion:
             selected = any(scope.select != "all" for scope in scopes)
+            if "which" in wish.flags and wish.size and not selected:
+                return "detect"
             return "segment" if selected or wish.verb == "give" else "detect"
         return "segment"
 

@@ -18,6 +18,7 @@ from .trie import Entry
 # Among meanings of the same phrase the first kind in this order that fits the context is taken.
 ORDER = [
     "level",
+    "bounded",
     "condition",
     "finding",
     "correction",
@@ -203,7 +204,8 @@ def _fits(
     if entry.kind == "again" and span[0].key in ("and", "on", "now", "next") and stop > start + 1:
         return last is None or last.kind in ("seq", "correction", "yes", "only", "conj")
     if entry.kind == "number":
-        if last is not None and (last.kind == "struct" and last.plural or last.kind == "numbered"):
+        listed = len(before) > 1 and before[-1].kind == "conj" and before[-2].kind == "number"
+        if last is not None and (last.kind == "struct" and last.plural or last.kind == "numbered" or listed):
             return True
         return _number_word(keys, start, stop, known)
     if entry.kind == "unit":
