@@ -57,7 +57,8 @@ class _Builder:
         place = 0
         while place < len(self.tags):
             stop = self._step(place)
-            self.clause.cover(self.tags[place:stop])
+            if self.tags[place].kind != "seq":
+                self.clause.cover(self.tags[place:stop])
             place = stop
         self._close()
         return self.done
@@ -274,7 +275,7 @@ class _Builder:
             return bool(self.clause.items) and (
                 bool(self.link) or (tag.value in STRONG and self._target_follows(place))
             )
-        if tag.value == "compare" and tag.keys in (("vs",), ("versus",)):
+        if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
             return False
@@ -417,6 +418,8 @@ class _Builder:
         self.negation = None
 
 
+# Words of comparison that stand between the two things.
+_BETWEEN = ("vs", "versus", "compared", "relative", "against", "in", "as")
 _EXTREMES = {
     "largest": ("largest", "biggest", "greatest", "longest", "maximum", "maximal", "max", "highest"),
     "smallest": ("smallest", "least", "shortest", "tiniest", "minimum", "minimal", "min", "lowest"),

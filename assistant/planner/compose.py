@@ -126,9 +126,19 @@ class Composer:
         if not sure:
             return (), ()
         covered = {leaf for id in sure for leaf in self.lexicon.leaves(ontology[id].within)}
-        if covered <= set(self.lexicon.leaves(hosts)):
+        if covered <= set(self.lexicon.leaves(hosts)) or self._all_parts(hosts):
             return tuple(sure), ()
         return tuple(sure), tuple(hosts)
+
+    def _all_parts(self, hosts: Sequence[str]) -> bool:
+        """Every part of one kind, as both lobes: the whole organ."""
+        leaves = set(self.lexicon.leaves(hosts))
+        stems = {id.rsplit("_", 1)[0] for id in leaves}
+        organs = {organ for id in leaves for organ in self.lexicon.ontology[id].within}
+        if len(stems) != 1 or len(organs) != 1 or len(leaves) < 2:
+            return False
+        stem = stems.pop()
+        return leaves == {id for id in self.lexicon.ontology.regions_of(organs.pop()) if id.startswith(f"{stem}_")}
 
     def _paired(self, whole: set[str], both: set[str]) -> bool:
         """Hosts of several leaves (lungs) that are partly named: the rest lies in the same group."""

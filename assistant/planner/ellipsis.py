@@ -68,7 +68,9 @@ class Ellipsis(Queries):
             if senses == ("count",) and any(scope.select != "all" for scope in scopes):
                 senses = ("size",)
             unit = wish.unit or call.args.get("unit")
-            if call.tool == "compare":
+            if call.tool == "compare" and "only" in wish.flags:
+                made += self._grouped("measure", inherited, senses or ("size",), (), unit)
+            elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)
             else:
                 made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)

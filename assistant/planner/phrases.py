@@ -316,7 +316,9 @@ class PhraseReader(NumeralReader):
             and target.kind != "part"
         ):
             return None
-        if self.tags[at].keys in _AWAY and target.lesion is not None and not late:
+        far = any(tag.kind == "measure" and tag.value == "distance" for tag in self.tags)
+        from_organ = self.tags[at].keys == ("from",) and not far
+        if self.tags[at].keys in _AWAY and target.lesion is not None and not late and not from_organ:
             return None
         side = self.tags[step].value if self.kind(step) == "side" else None
         if side in ("left", "right", "both") and not self.head_follows(step):

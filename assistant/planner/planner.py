@@ -53,7 +53,7 @@ class Planner:
             return answered
         refusals = policy().refusals(tokens)
         talk = policy().small_talk(tokens)
-        if talk and not refusals:
+        if talk and all(talk == "abilities" and refusal.topic == "modality" for refusal in refusals):
             return self._say(text, "chat", self._reply("chat", talk))
         resolver = self._resolve(tokens, refusals)
         lost = all(asked.problem.reason in ("target", "nothing", "lesion") for asked in resolver.asked)

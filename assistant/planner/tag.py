@@ -223,6 +223,8 @@ def _fits(
         return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
     if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
         return not _means(known, keys, start + 1, "measure", longer_than=1)
+    if entry.kind == "verb" and keys[start:stop] == ["where"] and following is not None:
+        return not _means(known, keys, stop, "measure")  # "where diameter > 8 mm"
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
         return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
     if entry.kind == "lesion" and span[-1].key == "disease" and stop == start + 1:
