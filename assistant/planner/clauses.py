@@ -304,6 +304,7 @@ class _Builder:
         for number, target in enumerate(found):
             target = self._shared_side(target) if number == 0 else target
             self._share_back(target)
+            target = self._same_lesion(target)
             if not negated and (
                 self._said_already(target) or self._picks_out(target) or self._hosts_before(target)
                 or self._place_of(target)
@@ -325,6 +326,18 @@ class _Builder:
         if target.lesion or (target.plural and last.value.kind != "part"):
             return target
         return self.reader.resolve(replace(target, sides=sides))
+
+    def _same_lesion(self, target: Target) -> Target:
+        """As in "any lesion in the pancreatic body or tail": the lesion in the next part, too."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if self.link not in ("or", "and", ",", "/") or last is None or last.kind != "target" or target.kind != "part":
+            return target
+        lesion = last.value
+        if not lesion.lesion or not lesion.within or not target.noun:
+            return target
+        host = self.reader.beside(target, Target(ids=lesion.within))
+        joined = self.reader.lesion_in(replace(lesion, within=()), [host])
+        return target if joined.missing or joined.refers else joined
 
     def _share_back(self, target: Target) -> None:
         """As in "the upper and the lower lobe of the left lung": the side holds for the lobe before, too."""
@@ -362,6 +375,11 @@ class _Builder:
         if last is not None and after_lesion and target.refers == "select" and last.value.select == "all":
             chosen = replace(last.value, select=target.select, rank=target.rank)
             self.clause.items[-1] = replace(last, value=chosen)
+            return True
+        narrows = self.link == "but" and target.refers == "side" and last is not None and last.kind == "target"
+        if narrows and last is not None and not last.negated and last.value.noun and self.reader.sideable(last.value):
+            value = self.reader.resolve(replace(last.value, sides=target.sides))
+            self.clause.items[-1] = replace(last, value=value)  # "the lungs, but the right only"
             return True
         if not target.plain or self.link:
             return False

@@ -121,8 +121,8 @@ def _base(clause: Clause) -> Wish:
         clause
     ):
         flags.add("in")
-    places = zip(clause.items, clause.items[1:], strict=False)
-    if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in places):
+    pairs = list(zip(clause.items, clause.items[1:], strict=False))
+    if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in pairs):
         flags.add("inside")
     sizes = [item.value for item in clause.items if item.kind == "size" and item.value != Size(None, None)]
     size = Size(
@@ -131,6 +131,8 @@ def _base(clause: Clause) -> Wish:
     )
     unit = next((item.value for item in clause.items if item.kind == "unit"), None)
     tool, verb = _tool(clause)
+    if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
+        verb = "check"  # "evaluate the liver for metastases"
     extra: dict[str, Any] = {}
     for item in clause.of("view"):
         name, value = item.value
@@ -147,6 +149,14 @@ def _base(clause: Clause) -> Wish:
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _is_for(item: Item) -> bool:
+    return item.kind == "prep" and item.keys == ("for",)
+
+
+def _is_lesion(item: Item) -> bool:
+    return item.kind == "target" and item.value.lesion is not None
 
 
 _IN = ("in", "within", "inside", "on")
@@ -364,7 +374,9 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     named = tuple(target for target in base.targets if target.refers != "select")
     if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
-        return replace(base, targets=named, tool="compare", senses=("size",), comparison="structures")
+        words = {word for target in base.targets if target.refers for word in target.text.lower().split()}
+        sense = "length" if words & {"longest", "tallest", "shortest"} else "size"
+        return replace(base, targets=named, tool="compare", senses=senses or (sense,), comparison="structures")
     chosen = [target for target in base.targets if target.plain and target.select != "all"]
     if chosen and len(chosen) == len(base.targets) and _which(clause):
         return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")

@@ -253,6 +253,9 @@ class PhraseReader(NumeralReader):
         regions = {part for id in second for part in self.lexicon.ontology.regions_of(id)}
         if right.kind == "adj" and first and first <= regions:
             return left  # "upper pole renal mass"
+        parts = {part for id in first for part in self.lexicon.ontology.regions_of(id)}
+        if second and second <= parts:
+            return right  # "liver seg VI"
         if first and second and second < first and len(first) > 2:
             return replace(right, sides=left.sides + right.sides)
         return None
@@ -274,6 +277,10 @@ class PhraseReader(NumeralReader):
                 _, at = self.read(at + 1)  # "lymph nodes along the aorta": where they are does not help
                 while self.kind(at) == "conj" and self.kind(at + 1) == "level":
                     _, at = self.read(at + 1)
+                continue
+            beside = self.kind(at) == "prep" and self.tags[at].keys[-1] in ("near", "beside")
+            if beside and not target.lesion and self.head_follows(at + 1):
+                _, at = self.read(at + 1)  # "the portal vein near the pancreas"
                 continue
             family = target.noun is not None and not target.lesion and self.is_family(self.leaves_of(target))
             if family and self.kind(at) == "prep" and self.tags[at].keys in (("from",), ("between",)):
@@ -352,6 +359,8 @@ class PhraseReader(NumeralReader):
             if found[0].lesion is not None and not found[0].refers:
                 break
             host = found[0]
+            if hosts and host.kind == "part" and host.noun:
+                host = self.beside(host, hosts[-1])
             if hosts and not self._can_hold(target, host):
                 break
             hosts.append(host)
@@ -365,6 +374,11 @@ class PhraseReader(NumeralReader):
             if self.kind(at) == "conj":
                 at += 1
         return hosts, end
+
+    def beside(self, part: Target, host: Target) -> Target:
+        """A region word after a region, as of the same organ: "pancreatic body or tail"."""
+        organs = tuple(organ for id in self.resolve(host).ids for organ in self.lexicon.ontology[id].within)
+        return (self.part_of(part, Target(ids=organs)) if organs else None) or part
 
     def _can_hold(self, lesion: Target, host: Target) -> bool:
         resolved = self.resolve(host)
@@ -401,7 +415,8 @@ class PhraseReader(NumeralReader):
         if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers:
             return [Target(refers="number", nth=number, text=text) for number in numbers], stop
         if at == place and self.kind(at) == "pronoun":
-            return [Target(refers=self.tags[at].value, text=text)], at + 1
+            number = next((n for word, n in _COUNTS.items() if word in self.tags[at].keys), None)
+            return [Target(refers=self.tags[at].value, nth=number, text=text)], at + 1
         return [], place
 
 
@@ -428,6 +443,7 @@ _DETERMINERS = (
     ("aforementioned",),
     ("their",),
 )
+_COUNTS = {"three": 3, "four": 4}
 _THOSE = (("those",), ("these",), ("one",), ("the", "one"))
 _AWAY = (("to",), ("by",), ("near",), ("through",), ("for",), ("from",), ("across",))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

@@ -33,7 +33,7 @@ class Pointers(Memory):
                 return Problem("several", {"names": self._names(focus)})
             return focus
         if refers == "them":
-            return self._them(focus)
+            return self._last_of(target.nth) if target.nth else self._them(focus)
         if refers == "other":
             return self._other(focus)
         if refers == "side":
@@ -56,6 +56,13 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _last_of(self, number: int) -> list[Scope]:
+        """As in "all three": the last so many things that were named."""
+        found: list[Scope] = []
+        for call in self.recent():
+            found += [scope for scope in self.scopes_of(call)[::-1] if scope not in found]
+        return found[:number][::-1]
 
     def _with_earlier(self, focus: list[Scope]) -> list[Scope]:
         """The focus and, when it is a single structure, what the turn before named."""

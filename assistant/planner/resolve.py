@@ -84,7 +84,7 @@ class Resolver(Ellipsis):
         return self._plain("export", wish)
 
     def _show(self, wish: Wish) -> list[Call]:
-        return self._plain("show", wish, focus=False)
+        return self._plain("show", wish, focus=bool(wish.targets))
 
     def _plain(self, tool: str, wish: Wish, focus: bool = True) -> list[Call]:
         """A tool with optional targets; without any, the ones talked about or none."""

@@ -223,6 +223,8 @@ def _fits(
         return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
     if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
         return not _means(known, keys, start + 1, "measure", longer_than=1)
+    if entry.kind == "verb" and keys[start:stop] == ["correct"] and following is not None:
+        return following.text != "?"  # "..., correct?"
     if entry.kind == "verb" and keys[start:stop] == ["where"] and following is not None:
         return not _means(known, keys, stop, "measure")  # "where diameter > 8 mm"
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
@@ -254,6 +256,8 @@ def _numbers_a_segment(
     if following is not None and (following.kind == "number" or following.key in ROMAN):
         if following.key == "i" and following.text == "I" and after and after[0].kind == "word":
             return False
+        if last is not None and last.kind in ("struct", "adj"):
+            return True
         roomy = following.kind != "number" or 1 <= float(following.key) <= 8
         return roomy and not (
             after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney")
