@@ -205,6 +205,8 @@ class _Builder:
     def _negate(self, place: int) -> int:
         tag = self.tags[place]
         following = self.tags[place + 1] if place + 1 < len(self.tags) else None
+        if tag.keys == ("no",) and following is not None and following.keys == ("no",):
+            return place + 1
         if tag.keys == ("no",) and self._says_no(place):
             self._add(Item("correction", "no", tag.text))
             return place + 1
@@ -233,7 +235,7 @@ class _Builder:
 
     def _says_no(self, place: int) -> bool:
         """As in "no, the left one": an answer, not a negation."""
-        if place != 0:
+        if any(before.keys != ("no",) for before in self.tags[:place]):
             return False
         raw = self.all
         at = raw.index(self.tags[place])
@@ -376,6 +378,16 @@ class _Builder:
             chosen = replace(last.value, select=target.select, rank=target.rank)
             self.clause.items[-1] = replace(last, value=chosen)
             return True
+        sided = target.refers == "side" and last is not None and self.link in (",", "")
+        lesions = [n for n, item in enumerate(self.clause.items) if item.kind == "target" and item.value.lesion]
+        if sided and lesions and {item.kind for item in self.clause.items[lesions[-1] + 1 :]} <= {"size", "measure"}:
+            place = lesions[-1]
+            lesion = self.clause.items[place].value
+            if not (lesion.sides or lesion.within or lesion.refers) and (lesion.open or lesion.ids):
+                host = Target(ids=self.reader.sided_ids(self.reader.lesion_hosts(lesion.ids), target.sides))
+                value = replace(lesion, sides=target.sides, within=host.ids if lesion.ids else ())
+                self.clause.items[place] = replace(self.clause.items[place], value=value)
+                return True
         narrows = self.link == "but" and target.refers == "side" and last is not None and last.kind == "target"
         if narrows and last is not None and not last.negated and last.value.noun and self.reader.sideable(last.value):
             value = self.reader.resolve(replace(last.value, sides=target.sides))

@@ -102,7 +102,8 @@ class Ellipsis(Queries):
         high = (
             wish.size.high if wish.size else scope.high if scope.high is not None else call.args.get("max_mm")
         )
-        if "same" in wish.flags and scope.select == "all":
+        ranked = call.args.get("rank") and "same" not in wish.flags
+        if wish.flags & {"same", "in"} and call.senses and scope.select == "all" and not ranked:
             scope = replace(scope, select=call.args.get("select") or "all", rank=call.args.get("rank"))
         return replace(scope, low=low, high=high)
 

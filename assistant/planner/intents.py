@@ -55,7 +55,7 @@ def wishes(clause: Clause) -> list[Wish]:
     if special is not None:
         return [special]
     measures = [item for item in clause.items if item.kind == "measure" and not item.negated]
-    measures = _without_stray(_without_bounded(clause, measures))
+    measures = _without_stray(_without_bounded(clause, _without_number(clause, measures)))
     bound = _bound(clause, base) if not measures else None
     if bound is not None:
         return [bound]
@@ -240,6 +240,20 @@ def _bound(clause: Clause, base: Wish) -> Wish | None:
 _BOUND_SENSES = {"calibre": ("wider", "thicker", "narrower", "thinner"), "length": ("longer", "taller", "shorter")}
 
 
+def _without_number(clause: Clause, measures: list[Item]) -> list[Item]:
+    """"How many volume" asks for no number; "how many mm between" asks for a distance."""
+    between = any(item.kind == "prep" and item.keys[-1] in ("between", "from") for item in clause.items)
+    kept: list[Item] = []
+    for item in measures:
+        at = next(n for n, other in enumerate(clause.items) if other is item)
+        after = clause.items[at + 1] if at + 1 < len(clause.items) else None
+        if item.keys == ("how", "many") and after is not None and after.kind == "measure":
+            continue
+        apart = item.keys[:2] == ("how", "many") and item.value == "diameter" and between
+        kept.append(replace(item, value="distance") if apart and len(clause.targets) > 1 else item)
+    return kept
+
+
 def _without_bounded(clause: Clause, measures: list[Item]) -> list[Item]:
     """Less the measure that only says what a bound on lesions is on: "exceeding 15 mm in diameter"."""
     items = [item for item in clause.items if item.kind != "verb" or item.keys[0] not in _COPULA]
@@ -301,7 +315,7 @@ def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targ
     wanted = [
         item
         for item in items
-        if (item.kind == "measure" and item in measures) or (item.kind == "target" and not item.negated)
+        if (item.kind == "measure" and any(item.keys == one.keys for one in measures)) or (item.kind == "target" and not item.negated)
     ]
     if not wanted:
         return []
@@ -377,6 +391,10 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         words = {word for target in base.targets if target.refers for word in target.text.lower().split()}
         sense = "length" if words & {"longest", "tallest", "shortest"} else "size"
         return replace(base, targets=named, tool="compare", senses=senses or (sense,), comparison="structures")
+    if superlative and _which(clause) and base.targets and all(t.refers in ("one", "it", "them") for t in base.targets):
+        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
+        sense = dimension.get(superlative[0].value, "size")
+        return replace(base, targets=(), tool="compare", senses=senses or (sense,), comparison="structures")
     chosen = [target for target in base.targets if target.plain and target.select != "all"]
     if chosen and len(chosen) == len(base.targets) and _which(clause):
         return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")

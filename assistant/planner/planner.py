@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from assistant.plan import Call, Plan
 
@@ -284,7 +285,11 @@ def _points_back(wish: Wish) -> bool:
 
 def _own_words(tokens: list[Token]) -> list[Token]:
     """The user's own words: quoted matter is left out unless there is nothing else."""
-    own = [token for token in tokens if not token.quoted]
+    own: list[Token] = []
+    for quoted, run in groupby(tokens, lambda token: token.quoted):
+        part = list(run)
+        if not quoted or sum(token.kind == "word" for token in part) < 3:
+            own += part  # a name may stand in quotes
     return own if sum(token.kind == "word" for token in own) >= 2 else tokens
 
 

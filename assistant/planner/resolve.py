@@ -12,6 +12,7 @@ from .ellipsis import Ellipsis
 from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
+from .units import suits
 
 
 class Resolver(Ellipsis):
@@ -20,11 +21,20 @@ class Resolver(Ellipsis):
     def take(self, wish: Wish) -> None:
         """Work out one wish; adds to `calls` or to `asked`."""
         self.finder.local = []
+        if self._names_unit(wish):
+            self.calls[-1] = replace(self.calls[-1], args=self.calls[-1].args | {"unit": wish.unit})
+            return
         handler = getattr(self, f"_{wish.tool}", None) if wish.tool not in QUERY_TOOLS else None
         made = handler(wish) if handler else self._query(wish)
         self.calls.extend(call for call in made if not self._said(call))
         if made:
             self.finder.topic = []
+
+    def _names_unit(self, wish: Wish) -> bool:
+        """Only the unit of what was just asked: "is the prostate enlarged, give ml"."""
+        said = wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.tool
+        kinds = self.calls[-1].args.get("measures", ()) if self.calls else ()
+        return bool(wish.unit) and not said and any(suits(str(wish.unit), kind) for kind in kinds)
 
     def _said(self, call: Call) -> bool:
         """The same call again, or a correction that says less than the one before."""

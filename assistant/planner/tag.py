@@ -229,8 +229,8 @@ def _fits(
         return not _means(known, keys, stop, "measure")  # "where diameter > 8 mm"
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
         return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
-    if entry.kind == "lesion" and span[-1].key == "disease" and stop == start + 1:
-        return following is not None and following.key in ("in", "within", "burden", "load")
+    if entry.kind == "lesion" and span[-1].key in ("disease", "thing") and stop == start + 1:
+        return following is not None and following.key in ("in", "within", "burden", "load", "inside", "on")
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
     return True

@@ -22,6 +22,9 @@ _ABBREVIATED = re.compile(
 _NUMBER_OF = re.compile(r"(?<=\w )nos?\.(?=\s|$)", re.IGNORECASE)  # "lesions no. and size"
 _ASSIGNED = re.compile(r"(?<=[^\W\d])={1,2}(?=\w)")  # max_mm=20
 _QUERY = re.compile(r"(?<=\w)\?(?=\w)")  # /volume?organ=liver
+_SPAN = re.compile(r"(?<=[A-Za-z]\d):(?=[A-Za-z_]*\d)")  # T5:T7
+_ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_APOSTROPHES = re.compile(r"(?<![^\s:,(])'([^'\s]+(?:\s[^'\s]+)+)'(?![^\s.,;:!?)])")  # matter in single quotes
 _KEEP_S = ("ss", "us", "is", "as", "os", "ous")
 
 
@@ -93,6 +96,8 @@ def keys(phrase: str) -> tuple[str, ...]:
 def tokenise(text: str) -> list[Token]:
     """Tokens of a text in order. Text in double quotes is marked: quoted matter is no wish."""
     text = unicodedata.normalize("NFC", text)
+    text = _SPAN.sub("-", _ZERO_WIDTH.sub("", text))
+    text = _APOSTROPHES.sub(r'"\1"', text)
     text = _ASSIGNED.sub(" ", _QUERY.sub(" ", text))
     text = _NUMBER_OF.sub("number", text)
     text = _ABBREVIATED.sub(lambda found: found[1].replace(".", " ") + " ", _DOTS.sub("-", text.translate(_SIGNS)))
