@@ -138,7 +138,9 @@ class Composer:
         if len(stems) != 1 or len(organs) != 1 or len(leaves) < 2:
             return False
         stem = stems.pop()
-        return leaves == {id for id in self.lexicon.ontology.regions_of(organs.pop()) if id.startswith(f"{stem}_")}
+        return leaves == {
+            id for id in self.lexicon.ontology.regions_of(organs.pop()) if id.startswith(f"{stem}_")
+        }
 
     def _paired(self, whole: set[str], both: set[str]) -> bool:
         """Hosts of several leaves (lungs) that are partly named: the rest lies in the same group."""

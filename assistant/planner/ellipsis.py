@@ -48,7 +48,9 @@ class Ellipsis(Queries):
             return self._changed(last, wish)
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
-        searched = searched or (("in" in wish.flags or hosting) and any(self._about_lesions(call) for call in last))
+        searched = searched or (
+            ("in" in wish.flags or hosting) and any(self._about_lesions(call) for call in last)
+        )
         lesions = any(self._about_lesions(call) for call in last)
         targets = tuple(
             self._as_hosts(t, last) if t.plain and (searched or (lesions and self._can_hold(t, wish))) else t

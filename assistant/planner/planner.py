@@ -200,7 +200,11 @@ class Planner:
 
     def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
         first = asked[0]
-        nearest = first.problem.nearest if first.problem.reason in ("unsupported", "cyst_unsupported", "finding") else ()
+        nearest = (
+            first.problem.nearest
+            if first.problem.reason in ("unsupported", "cyst_unsupported", "finding")
+            else ()
+        )
         return Plan(
             text,
             "clarify",

@@ -35,7 +35,9 @@ class Finder(Pointers):
         known = self.last_lesion()
         if known is None:
             return self.find(place)
-        wanted = "cyst" if all("cyst" in id for id in known.ids) else "lesion" if self._mixed(known) else "tumor"
+        wanted = (
+            "cyst" if all("cyst" in id for id in known.ids) else "lesion" if self._mixed(known) else "tumor"
+        )
         found = self.compose.lesion_in(Target(lesion=wanted, open=True), [place])
         if found.missing:
             return self._missing(found)

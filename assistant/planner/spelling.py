@@ -57,7 +57,7 @@ class Speller:
     def _forms(self) -> dict[str, str]:
         """Written forms -> words: the words themselves, plurals of names, British spellings."""
         forms = {f"{word}s": word for word in self.anatomy if len(word) >= 3 and word.isalpha()}
-        forms |= {british: word for british, word in data("words")["british"].items()}
+        forms |= data("words")["british"]
         return {form: word for form, word in forms.items() if form not in self.words} | {
             word: word for word in self.meant if len(word) >= 4 and word.isalpha()
         }
@@ -112,7 +112,9 @@ class Speller:
             cost -= 0.3
         if meant in data("words")["likely"]:
             cost -= 0.1
-        near = meant in self.heads and len(other) > 4 and word[0] == other[0] and abs(len(word) - len(other)) < 2
+        near = (
+            meant in self.heads and len(other) > 4 and word[0] == other[0] and abs(len(word) - len(other)) < 2
+        )
         if edits > allowed(len(other)) and not (near and edits == 2):
             cost += 2
         return cost

@@ -203,9 +203,13 @@ def _fits(
         return following is not None and _starts_number(keys, stop, known)
     if entry.kind == "again" and span[0].key in ("and", "on", "now", "next") and stop > start + 1:
         return last is None or last.kind in ("seq", "correction", "yes", "only", "conj")
+    if entry.kind == "filler" and keys[start] == "you" and stop > start + 1:
+        return not before or before[-1].keys[-1] not in ("can", "could", "will", "would")
     if entry.kind == "number":
         listed = len(before) > 1 and before[-1].kind == "conj" and before[-2].kind == "number"
-        if last is not None and (last.kind == "struct" and last.plural or last.kind == "numbered" or listed):
+        if last is not None and (
+            (last.kind == "struct" and last.plural) or last.kind == "numbered" or listed
+        ):
             return True
         return _number_word(keys, start, stop, known)
     if entry.kind == "unit":
@@ -239,7 +243,9 @@ def _fits(
 # "Which segment?" asks for a place only where nothing follows: "which segment is larger" does not.
 _BARE_PLACE = frozenset({"slice", "segment", "lobe", "side", "region", "part", "level", "quadrant"})
 # "Is my liver big?": words that ask for a measure only at the end of a question.
-_PREDICATES = frozenset({"big", "large", "small", "tiny", "huge", "ok", "okay", "fine", "alright", "good", "full"})
+_PREDICATES = frozenset(
+    {"big", "large", "small", "tiny", "huge", "ok", "okay", "fine", "alright", "good", "full"}
+)
 _BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
 _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")

@@ -24,7 +24,9 @@ _ASSIGNED = re.compile(r"(?<=[^\W\d])={1,2}(?=\w)")  # max_mm=20
 _QUERY = re.compile(r"(?<=\w)\?(?=\w)")  # /volume?organ=liver
 _SPAN = re.compile(r"(?<=[A-Za-z]\d):(?=[A-Za-z_]*\d)")  # T5:T7
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
-_APOSTROPHES = re.compile(r"(?<![^\s:,(])'([^'\s]+(?:\s[^'\s]+)+)'(?![^\s.,;:!?)])")  # matter in single quotes
+_APOSTROPHES = re.compile(
+    r"(?<![^\s:,(])'([^'\s]+(?:\s[^'\s]+)+)'(?![^\s.,;:!?)])"
+)  # matter in single quotes
 _KEEP_S = ("ss", "us", "is", "as", "os", "ous")
 
 
@@ -100,7 +102,9 @@ def tokenise(text: str) -> list[Token]:
     text = _APOSTROPHES.sub(r'"\1"', text)
     text = _ASSIGNED.sub(" ", _QUERY.sub(" ", text))
     text = _NUMBER_OF.sub("number", text)
-    text = _ABBREVIATED.sub(lambda found: found[1].replace(".", " ") + " ", _DOTS.sub("-", text.translate(_SIGNS)))
+    text = _ABBREVIATED.sub(
+        lambda found: found[1].replace(".", " ") + " ", _DOTS.sub("-", text.translate(_SIGNS))
+    )
     tokens: list[Token] = []
     quoted = False
     closing = text.count('"')
