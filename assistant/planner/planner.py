@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from rapidfuzz import fuzz, process
+
 from assistant.plan import Call, Plan
 
 from .calls import Asked
@@ -170,13 +172,38 @@ class Planner:
             return self._act(text, resolver.calls, " ".join(dict.fromkeys(notes)))
         if refusals:
             return self._say(text, "refuse", self._reply("refuse", refusals[0].topic))
-        if resolver.asked:
-            return self._clarify(text, resolver.asked)
         tags = tag(tokens, self.lexicon)
+        if resolver.asked:
+            made = self._clarify(text, resolver.asked)
+            unnamed = all(asked.problem.reason == "target" for asked in resolver.asked)
+            near = self._nearest_name(tags) if unnamed else None
+            return self._offer(made, near) if near else made
         if self._foreign(tags):
             return self._say(text, "refuse", self._reply("refuse", "off_topic"))
+        near = self._nearest_name(tags)
+        if near is not None:
+            return self._offer(self._say(text, "clarify", ""), near)
         negated = any(clause.negated or clause.excluded for clause in read_clauses(tags, self.lexicon))
         return self._say(text, "clarify", self._reply("clarify", "excluded" if negated else "nothing"))
+
+    def _offer(self, made: Plan, near: tuple[str, str]) -> Plan:
+        word, id = near
+        fields = {"word": word, "name": self.lexicon.ontology[id].name}
+        return replace(made, text=self._reply("clarify", "unknown", fields), suggestion=(id,))
+
+    def _nearest_name(self, tags: Sequence[Tag]) -> tuple[str, str] | None:
+        """A word that nothing covers and the structure whose name is most like it, if one is."""
+        names = {
+            structure.name: id for id, structure in self.lexicon.ontology.items() if id in self.lexicon.scope
+        }
+        for tag_ in tags:
+            word = tag_.text.lower()
+            if tag_.kind != "word" or len(word) < 6 or tag_.keys[0] in common_words():
+                continue
+            found = process.extractOne(word, names.keys(), scorer=fuzz.ratio, score_cutoff=60)
+            if found is not None:
+                return tag_.text, names[found[0]]
+        return None
 
     def _foreign(self, tags: Sequence[Tag]) -> bool:
         """A sentence of words that have nothing to do with a study."""
