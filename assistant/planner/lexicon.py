@@ -85,6 +85,8 @@ class Lexicon(Anatomy):
     def _add_structures(self) -> None:
         named: dict[Phrase, dict[str | None, list[str]]] = {}
         beyond: dict[Phrase, Structure] = {}
+        # a name of several structures is that of the one whose alias it is: PV is the portal vein
+        claimed = {phrase_keys(name): id for id, names in data("aliases").items() for name in names}
         for structure in self.ontology.values():
             if structure.kind == "lesion" and structure.id in self.scope:
                 self._add_lesion_names(structure)
@@ -96,7 +98,7 @@ class Lexicon(Anatomy):
                 phrase, side = strip_side(phrase_keys(name))
                 if structure.id not in self.scope:
                     beyond.setdefault(phrase, structure)
-                elif phrase:
+                elif phrase and (name in more or claimed.get(phrase, structure.id) == structure.id):
                     ids = named.setdefault(phrase, {}).setdefault(side, [])
                     if structure.id not in ids:
                         ids.append(structure.id)

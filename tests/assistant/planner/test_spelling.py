@@ -79,5 +79,6 @@ def test_common_words_are_no_misspelt_anatomy(word: str) -> None:
 
 def test_a_word_that_nothing_covers_is_answered_with_the_nearest_name() -> None:
     answer = plan("segment the hepatoduodenum")
-    assert answer.status == "clarify" and answer.suggestion == ("duodenum",)
+    assert answer.status == "clarify"
+    assert answer.suggestion == ("duodenum",)
     assert "hepatoduodenum" in answer.text
