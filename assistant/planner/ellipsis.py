@@ -60,9 +60,8 @@ class Ellipsis(Queries):
         if scopes is None:
             return []
         if distance is not None:
-            return self._distance(
-                replace(wish, senses=("distance",)), [*self.finder.scopes_of(distance)[:1], *scopes]
-            )
+            pair = self._pair_of(distance, scopes)
+            return self._distance(replace(wish, senses=("distance",)), pair)
         made: list[Call] = []
         for call in last:
             inherited = [self._inherit(scope, call, wish) for scope in scopes]
@@ -82,6 +81,15 @@ class Ellipsis(Queries):
         """As in "the same for the pancreas" after a lesion: its lesions, where it can have any."""
         hosts = self.lexicon.hosts.keys() & set(self.lexicon.leaves(target.ids))
         return target.kind == "adj" or ("same" in wish.flags and bool(hosts))
+
+    def _pair_of(self, call: Call, scopes: Sequence[Scope]) -> list[Scope]:
+        """The two ends of a distance asked for again: the first stays, unless the new one is its other side."""
+        ends = call.mentions or tuple((id,) for id in call.targets)
+        first = self.finder.scopes_of(call)[:1]
+        mirrored = self.finder.mirrored(first[0]) if first else None
+        if len(ends) == 2 and mirrored is not None and len(scopes) == 1 and scopes[0] == mirrored:
+            return [*scopes, Scope(ends[1])]
+        return [*first, *scopes]
 
     def _about_lesions(self, call: Call) -> bool:
         return bool(call.targets) and self.lexicon.kind(call.targets[0]) == "lesion"

@@ -140,7 +140,13 @@ class Joiner:
             item = self.clause.items[place]
             if item.kind == "target" and item.value.lesion and item.value.open and not item.value.refers:
                 hosted = self.reader.lesion_in(item.value, [replace(target, refers=None)])
-                self.clause.items[place] = replace(item, value=hosted)
+                chosen = target if target.select != "all" else item.value
+                value = replace(hosted, select=chosen.select, rank=chosen.rank)
+                self.clause.items[place] = replace(item, value=value)
+                return True
+            if item.kind == "target" and item.value.plain and target.select != "all":
+                pointer = Target(refers="select", select=target.select, rank=target.rank, text=target.text)
+                self.join([pointer, replace(target, refers=None, select="all", rank=None)])
                 return True
         return False
 

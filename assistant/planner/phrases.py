@@ -223,19 +223,17 @@ class PhraseReader(CompoundReader):
             return [Target(refers="side", sides=tuple(mods.sides), text=text)], end
         if mods.select != "all":
             rank = mods.nth if mods.nth and mods.nth > 1 else None
+            hosts, stop = self._place(end, _INSIDE)
+            if hosts:  # "the largest in the liver"
+                return [replace(hosts[0], refers="one_in", select=mods.select, rank=rank, text=text)], stop
             return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
         those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
         end = at + 1 if those else end
-        if (
-            (one or those)
-            and self.kind(end) == "prep"
-            and self.tags[end].keys[-1] in ("in", "of", "inside", "within", "on")
-        ):
-            hosts, stop = self.host_list(Target(lesion="lesion", open=True), end + 1)
-            if hosts and all(host.plain or host.open for host in hosts):
-                return [replace(hosts[0], refers="one_in", text=text)], stop
+        hosts, stop = self._place(end, (*_INSIDE, "of")) if one or those else ([], end)
+        if hosts:
+            return [replace(hosts[0], refers="one_in", text=text)], stop
         end = at + 1 if one else at
         if mods.every and one:
             return [Target(refers="them", text=text)], end
@@ -246,6 +244,13 @@ class PhraseReader(CompoundReader):
             number = next((n for word, n in _COUNTS.items() if word in self.tags[at].keys), None)
             return [Target(refers=self.tags[at].value, nth=number, text=text)], at + 1
         return [], place
+
+    def _place(self, at: int, words: tuple[str, ...]) -> tuple[list[Target], int]:
+        """The anatomy after "in": where the thing pointed to lies."""
+        if self.kind(at) != "prep" or self.tags[at].keys[-1] not in words:
+            return [], at
+        hosts, stop = self.host_list(Target(lesion="lesion", open=True), at + 1)
+        return (hosts, stop) if all(host.plain or host.open for host in hosts) else ([], at)
 
     def _numbers(self, at: int) -> tuple[list[int], int]:
         """As in "and 7 and 8": whole numbers joined by "and"."""
@@ -271,5 +276,6 @@ _DETERMINERS = (
     ("their",),
 )
 _COUNTS = {"three": 3, "four": 4}
-_THOSE = (("those",), ("these",), ("one",), ("the", "one"))
+_INSIDE = ("in", "inside", "within", "on")
+_THOSE = (("those",), ("these",), ("them",), ("one",), ("the", "one"))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

@@ -169,6 +169,9 @@ class Pointers(Memory):
         """As in "the one below" after L3: the next of the same family."""
         spine = list(dict.fromkeys(self.lexicon.levels.values()))
         for scope in self.focus()[::-1]:
+            if scope.lesion:
+                select = scope.select if scope.select != "all" else "largest"
+                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1))]
             id = scope.ids[-1 if step > 0 else 0]
             number = self.lexicon.number(id)
             if id in spine:

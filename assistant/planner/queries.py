@@ -86,6 +86,7 @@ class Queries(CallMaker):
             "inside" in wish.flags
             or wish.verb in ("check", "detect", "find", "exist")
             or wish.tool == "screen"
+            or "count" in wish.senses
         )
         if searching and len(lesions) == 1 and plain and len(plain) + 1 == len(wish.targets):
             return (self.finder.compose.lesion_in(lesions[0], plain),)
@@ -119,6 +120,10 @@ class Queries(CallMaker):
         some = any(scope.lesion for scope in scopes)
         if wish.senses or wish.measures:
             return "measure"
+        if wish.unit and lesion and wish.verb in ("", "give"):
+            return "measure"
+        if "which" in wish.flags and lesion and any(target.refers == "one_in" for target in wish.targets):
+            return "detect"
         if wish.verb == "find":
             return "detect" if some else "locate"
         if wish.verb == "check":

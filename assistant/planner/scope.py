@@ -31,20 +31,23 @@ class Finder(Pointers):
 
     def _one_in(self, host: Target) -> list[Scope] | Problem:
         """As in "the one in segment 7": the lesion talked about, there; else the structure itself."""
-        place = replace(host, refers=None)
+        place = replace(host, refers=None, select="all", rank=None)
         known = self.last_lesion()
-        if known is None:
+        if known is None and host.select == "all":
             return self.find(place)
-        wanted = (
-            "cyst" if all("cyst" in id for id in known.ids) else "lesion" if self._mixed(known) else "tumor"
-        )
+        organ = self.last_organ()
+        if place.open and organ is not None:
+            place = self.compose.part_of(place, Target(ids=organ.ids)) or place
+        wanted = self._class_of(known)
         found = self.compose.lesion_in(Target(lesion=wanted, open=True), [place])
         if found.missing:
             return self._missing(found)
         return self._limited(Scope(found.ids, found.within, True), host)
 
-    def _mixed(self, scope: Scope) -> bool:
-        return len({"cyst" in id for id in scope.ids}) > 1
+    def _class_of(self, known: Scope | None) -> str:
+        """The class of the lesions talked about; any, where there were none."""
+        cysts = {"cyst" in id for id in known.ids} if known else {True, False}
+        return "lesion" if len(cysts) > 1 else "cyst" if cysts == {True} else "tumor"
 
     def _same_side(self, target: Target) -> Scope | None:
         """As in "The kidney" after "the left kidney": the one that is talked about, not both."""
