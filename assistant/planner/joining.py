@@ -77,10 +77,10 @@ class Joiner:
             self._share_back(target)
             target = self._same_lesion(target)
             if not negated and (
-                self._said_already(target)
+                self._place_of(target)
+                or self._said_already(target)
                 or self._picks_out(target)
                 or self._hosts_before(target)
-                or self._place_of(target)
             ):
                 continue
             self.add(
