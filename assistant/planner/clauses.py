@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .clause import Clause, Item
+from .joining import Joiner
 from .lexicon import Lexicon
-from .phrases import PhraseReader
 from .sizes import SizeReader
 from .tag import NOMINAL, Tag
 from .target import Target
 from .trie import Unsupported
+from .units import Size
 
 STRONG = frozenset(
     [
@@ -39,24 +40,22 @@ def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
     return builder.clauses()
 
 
-class _Builder:
+class _Builder(Joiner):
     def __init__(self, tags: Sequence[Tag], lexicon: Lexicon) -> None:
         self.all = list(tags)
-        self.tags = [
+        meant = [
             tag for tag in tags if tag.kind != "filler" and not (tag.kind == "sign" and tag.value != "#")
         ]
-        self.reader = PhraseReader(self.tags, lexicon)
+        super().__init__(meant, lexicon)
         self.sizes = SizeReader(self.tags)
         self.done: list[Clause] = []
-        self.clause = Clause()
-        self.negation: str | None = None
-        self.link = ""
 
     def clauses(self) -> list[Clause]:
         place = 0
         while place < len(self.tags):
             stop = self._step(place)
-            self.clause.cover(self.tags[place:stop])
+            if self.tags[place].kind != "seq":
+                self.clause.cover(self.tags[place:stop])
             place = stop
         self._close()
         return self.done
@@ -74,6 +73,9 @@ class _Builder:
         if tag.kind == "neg":
             return self._negate(place)
         if tag.kind == "conj":
+            chosen = self.by_extreme(place)
+            if chosen is not None:
+                return chosen
             self.link = tag.keys[-1]
             if tag.keys == (",",) and self.negation == "not" and self._names_something(self.clause):
                 self.negation = None
@@ -87,10 +89,14 @@ class _Builder:
         if tag.kind in ("op", "number"):
             size, stop = self.sizes.read(place)
             if size is not None:
-                self._add(Item("size", size, tag.text))
+                self.add(Item("size", size, tag.text))
                 return stop
+        if tag.kind == "bounded":
+            low, high = (None if bound == "-" else float(bound) for bound in tag.value.split(" "))
+            self.add(Item("size", Size(low, high), tag.text))
+            return place + 1
         if tag.kind == "unit":
-            self._add(Item("unit", tag.value, tag.text))
+            self.add(Item("unit", tag.value, tag.text))
             return place + 1
         if tag.kind == "verb" and tag.keys == ("do",) and self.reader.kind(place + 1) == "neg":
             return place + 1  # "do not"
@@ -101,49 +107,28 @@ class _Builder:
             self._close()
         if tag.kind == "prep" and tag.keys == ("from",) and self.negation == "except":
             self.negation = None
-            self._add(Item("from", True, tag.text))
+            self.add(Item("from", True, tag.text))
             return place + 1
-        late = self._late_host(place) if tag.kind == "prep" else None
+        chosen = self.by_extreme(place)
+        if chosen is not None:
+            return chosen
+        late = self.late_host(place) if tag.kind == "prep" else None
         if late is not None:
             return late
         if tag.kind == "prep" and self.sizes.unit_wish(place):
-            self._add(Item("unit", self.tags[place + 1].value, self.tags[place + 1].text))
+            self.add(Item("unit", self.tags[place + 1].value, self.tags[place + 1].text))
             return place + 2
         found, stop = self.reader.read(place)
         if found:
-            self._targets(found)
+            self.join(found)
             return stop
         if tag.kind == "word":
             self.clause.unknown.append(tag.text)
             return self._unknown_kind(place) or place + 1
         if tag.kind not in ("sign", "range"):
-            self._add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
+            self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
         self.link = ""
         return place + 1
-
-    def _late_host(self, place: int) -> int | None:
-        """The organ of a lesion with something in between: "lesions over 1 cm in segment 6"."""
-        if self.tags[place].keys[-1] not in ("in", "of", "within", "inside", "on", "throughout", "for"):
-            return None
-        at = next(
-            (n for n in range(len(self.clause.items) - 1, -1, -1) if self.clause.items[n].kind == "target"),
-            None,
-        )
-        if at is None or (at == len(self.clause.items) - 1 and self.clause.items[at].value.within):
-            return None
-        item = self.clause.items[at]
-        between = {later.kind for later in self.clause.items[at + 1 :]}
-        if (
-            item.value.lesion is None
-            or item.value.within
-            or not between <= {"size", "measure", "ordinal", "number", "unit"}
-        ):
-            return None
-        joined = self.reader.with_preposition(item.value, place, late=True)
-        if joined is None:
-            return None
-        self.clause.items[at] = replace(item, value=joined[0])
-        return joined[1]
 
     def _unknown_kind(self, place: int) -> int | None:
         """A kind of a broad class that is not known ("neck arteries"): not the whole class."""
@@ -153,7 +138,7 @@ class _Builder:
         if not set(following.value.ids) & _BROAD:
             return None
         name = f"{self.tags[place].text} {following.text}"
-        self._targets([Target(missing=Unsupported(name, ()), text=name)])
+        self.join([Target(missing=Unsupported(name, ()), text=name)])
         return place + 2
 
     def _nothing_yet(self) -> bool:
@@ -173,11 +158,18 @@ class _Builder:
     def _negate(self, place: int) -> int:
         tag = self.tags[place]
         following = self.tags[place + 1] if place + 1 < len(self.tags) else None
+        if tag.keys == ("no",) and following is not None and following.keys == ("no",):
+            return place + 1
         if tag.keys == ("no",) and self._says_no(place):
-            self._add(Item("correction", "no", tag.text))
+            self.add(Item("correction", "no", tag.text))
             return place + 1
         if tag.value == "replace":
             self.negation = "not"
+            return place + 1
+        last = self.clause.items[-1] if self.clause.items else None
+        ends = following is None or following.kind == "seq"
+        if ends and tag.keys == ("not",) and last is not None and last.kind == "target":
+            self.clause.items[-1] = replace(last, negated=True)  # "the spleen, the liver not"
             return place + 1
         if (
             following is not None
@@ -196,13 +188,14 @@ class _Builder:
 
     def _says_no(self, place: int) -> bool:
         """As in "no, the left one": an answer, not a negation."""
-        if place != 0:
+        if any(before.keys != ("no",) for before in self.tags[:place]):
             return False
         raw = self.all
         at = raw.index(self.tags[place])
         nxt = raw[at + 1] if at + 1 < len(raw) else None
         return nxt is not None and (
-            nxt.keys in ((",",), ("the",), (".",), ("i",)) or nxt.kind in ("correction", "neg")
+            nxt.keys in ((",",), ("the",), (".",), ("?",), ("!",), ("i",))
+            or nxt.kind in ("correction", "neg")
         )
 
     # ---- verbs ----------------------------------------------------------------------------------------
@@ -212,7 +205,7 @@ class _Builder:
         if tag.value == "report" and place and self.tags[place - 1].kind == "prep":
             return  # "in the report"
         if self._names_result(tag):
-            self._add(Item("result", tag.value, tag.text))
+            self.add(Item("result", tag.value, tag.text))
             return
         starts = self._starts_clause(place)
         if starts:
@@ -223,7 +216,7 @@ class _Builder:
         if self.negation and not starts and not self.clause.has_content:
             self.clause.negated = True
         self.negation = None if self.negation != "except" or starts else self.negation
-        self._add(Item("verb", tag.value, tag.text, keys=tag.keys))
+        self.add(Item("verb", tag.value, tag.text, keys=tag.keys))
 
     def _names_result(self, tag: Tag) -> bool:
         """As in "The left kidney mask": the noun, not a wish, when the clause has its verb already."""
@@ -238,7 +231,7 @@ class _Builder:
             return bool(self.clause.items) and (
                 bool(self.link) or (tag.value in STRONG and self._target_follows(place))
             )
-        if tag.value == "compare" and tag.keys in (("vs",), ("versus",)):
+        if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
             return False
@@ -262,69 +255,7 @@ class _Builder:
 
     # ---- targets --------------------------------------------------------------------------------------
 
-    def _targets(self, found: Sequence[Target]) -> None:
-        negated = self.negation is not None
-        for number, target in enumerate(found):
-            target = self._shared_side(target) if number == 0 else target
-            if not negated and (self._said_already(target) or self._picks_out(target)):
-                continue
-            self._add(
-                Item("target", target, target.text, link=self.link if number == 0 else "", negated=negated)
-            )
-        self.link = ""
-
-    def _shared_side(self, target: Target) -> Target:
-        """As in "left upper and lower lobes", "the left kidney and adrenal": the side holds on."""
-        last = self.clause.items[-1] if self.clause.items else None
-        if self.link not in ("and", "or", "&", "/") or last is None or last.kind != "target" or target.sides:
-            return target
-        sides = last.value.sides
-        if len(sides) != 1 or "both" in sides or not target.noun or not self.reader.sideable(target):
-            return target
-        if target.lesion or (target.plural and last.value.kind != "part"):
-            return target
-        return self.reader.resolve(replace(target, sides=sides))
-
-    def _picks_out(self, target: Target) -> bool:
-        """What follows says which, or what: "liver lesion, the largest", "muscle volume of the psoas"."""
-        last = self.clause.items[-1] if self.clause.items else None
-        if self.link in ("and", "or"):
-            return False
-        after_lesion = last is not None and last.kind == "target" and last.value.lesion
-        if last is not None and after_lesion and target.refers == "select" and last.value.select == "all":
-            chosen = replace(last.value, select=target.select, rank=target.rank)
-            self.clause.items[-1] = replace(last, value=chosen)
-            return True
-        if not target.plain or self.link:
-            return False
-        leaves = self._leaves(target)
-        for place, item in enumerate(self.clause.items):
-            wider = item.kind == "target" and item.value.plain and not item.value.every and not item.negated
-            if wider and leaves < self._leaves(item.value):
-                self.clause.items[place] = replace(item, value=target, text=target.text)
-                return True
-        return False
-
-    def _leaves(self, target: Target) -> set[str]:
-        return set(self.reader.lexicon.leaves(target.ids))
-
-    def _said_already(self, target: Target) -> bool:
-        """The class of what was just named: "from T10 to T12 outline the vertebral bodies"."""
-        if self.link or not target.plain:
-            return False
-        leaves = self._leaves(target)
-        named = [item.value for item in self.clause.items if item.kind == "target" and item.value.plain]
-        return any(self._leaves(other) < leaves for other in named)
-
     # ---- bookkeeping ----------------------------------------------------------------------------------
-
-    def _add(self, item: Item) -> None:
-        if self.negation and item.kind in ("measure", "prior"):
-            item = replace(item, negated=True)
-            self.negation = None if item.kind == "measure" else self.negation
-        self.clause.items.append(replace(item, link=item.link or self.link))
-        if item.kind != "target":
-            self.link = ""
 
     def _close(self) -> None:
         clause = self.clause
@@ -335,6 +266,8 @@ class _Builder:
         self.negation = None
 
 
+# Words of comparison that stand between the two things.
+_BETWEEN = ("vs", "versus", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
 _RESULTS = (
     ("mask",),

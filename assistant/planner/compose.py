@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .files import data
 from .lexicon import Lexicon
 from .target import Target
 from .trie import Noun, Unsupported
@@ -28,8 +29,16 @@ class Composer:
             return replace(target, ids=(), missing=Unsupported(name, target.noun.ids))
         if target.nth and len(self.lexicon.leaves(ids)) > 2 and self.is_family(ids):
             ids = self.lexicon.leaves(ids)[target.nth - 1 : target.nth]
+        if target.kind == "part" and target.sides and not target.plural:
+            ids = self._default_part(target, ids)
         is_open = target.kind == "part" and len(self._part_hosts(ids)) > 1
         return replace(target, ids=() if is_open else self.lexicon.group_of(ids), open=is_open)
+
+    def _default_part(self, target: Target, ids: tuple[str, ...]) -> tuple[str, ...]:
+        """A sided part whose bare name is that of one organ: "the right lobe" is the liver's."""
+        organ = data("parts")["default"].get(target.text.lower())
+        own = tuple(id for id in ids if organ and organ in self.lexicon.ontology[id].within)
+        return own or ids
 
     def noun_ids(self, noun: Noun, sides: Sequence[str]) -> tuple[str, ...] | None:
         """The structures of a noun on some sides; None when it has no such side."""
@@ -117,9 +126,21 @@ class Composer:
         if not sure:
             return (), ()
         covered = {leaf for id in sure for leaf in self.lexicon.leaves(ontology[id].within)}
-        if covered <= set(self.lexicon.leaves(hosts)):
+        if covered <= set(self.lexicon.leaves(hosts)) or self._all_parts(hosts):
             return tuple(sure), ()
         return tuple(sure), tuple(hosts)
+
+    def _all_parts(self, hosts: Sequence[str]) -> bool:
+        """Every part of one kind, as both lobes: the whole organ."""
+        leaves = set(self.lexicon.leaves(hosts))
+        stems = {id.rsplit("_", 1)[0] for id in leaves}
+        organs = {organ for id in leaves for organ in self.lexicon.ontology[id].within}
+        if len(stems) != 1 or len(organs) != 1 or len(leaves) < 2:
+            return False
+        stem = stems.pop()
+        return leaves == {
+            id for id in self.lexicon.ontology.regions_of(organs.pop()) if id.startswith(f"{stem}_")
+        }
 
     def _paired(self, whole: set[str], both: set[str]) -> bool:
         """Hosts of several leaves (lungs) that are partly named: the rest lies in the same group."""

@@ -50,8 +50,14 @@ class Dialogue:
             call.state() for call in plan.calls if call.tool not in ("undo", "help", "report", "describe")
         ]
         calls = [call for call in calls if call["args"].get("targets")]
-        if calls:
+        if calls and not self._looks(calls):
             self.turns = [*self.turns, Turn(calls)][-DEPTH:]
+
+    def _looks(self, calls: Sequence[dict[str, Any]]) -> bool:
+        """Only shows or saves what was talked about, which keeps its limits: the largest one, that region."""
+        last = self.turns[-1].calls if self.turns else []
+        known = [call["args"].get("targets") for call in last]
+        return all(call["tool"] in ("show", "export") and call["args"]["targets"] in known for call in calls)
 
     def reset(self) -> None:
         """Forget everything: another study was opened."""

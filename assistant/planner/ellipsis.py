@@ -34,10 +34,13 @@ class Ellipsis(Queries):
             return wish.tool == "segment" and "same" in wish.flags
         if wish.senses or wish.measures:
             return False
-        return wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
+        bounded = wish.verb == "give" and wish.size is not None and not wish.targets
+        return bounded or wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
 
     def _repeat(self, wish: Wish) -> list[Call]:
         """The last calls again, with what this wish changes."""
+        hosting = any(target.refers == "one_in" for target in wish.targets)
+        wish = replace(wish, targets=tuple(_hosting(target) for target in wish.targets))
         last = self._last_calls()
         if not wish.targets and wish.excluded:
             return self._exclude_from(last, wish)
@@ -45,15 +48,20 @@ class Ellipsis(Queries):
             return self._changed(last, wish)
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
-        searched = searched or ("in" in wish.flags and any(self._about_lesions(call) for call in last))
-        targets = tuple(self._as_hosts(t, last) if searched and t.plain else t for t in wish.targets)
+        searched = searched or (
+            ("in" in wish.flags or hosting) and any(self._about_lesions(call) for call in last)
+        )
+        lesions = any(self._about_lesions(call) for call in last)
+        targets = tuple(
+            self._as_hosts(t, last) if t.plain and (searched or (lesions and self._can_hold(t, wish))) else t
+            for t in wish.targets
+        )
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
         if scopes is None:
             return []
         if distance is not None:
-            return self._distance(
-                replace(wish, senses=("distance",)), [*self.finder.scopes_of(distance)[:1], *scopes]
-            )
+            pair = self._pair_of(distance, scopes)
+            return self._distance(replace(wish, senses=("distance",)), pair)
         made: list[Call] = []
         for call in last:
             inherited = [self._inherit(scope, call, wish) for scope in scopes]
@@ -61,11 +69,27 @@ class Ellipsis(Queries):
             if senses == ("count",) and any(scope.select != "all" for scope in scopes):
                 senses = ("size",)
             unit = wish.unit or call.args.get("unit")
-            if call.tool == "compare":
+            if call.tool == "compare" and "only" in wish.flags:
+                made += self._grouped("measure", inherited, senses or ("size",), (), unit)
+            elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)
             else:
                 made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)
         return made
+
+    def _can_hold(self, target: Target, wish: Wish) -> bool:
+        """As in "the same for the pancreas" after a lesion: its lesions, where it can have any."""
+        hosts = self.lexicon.hosts.keys() & set(self.lexicon.leaves(target.ids))
+        return target.kind == "adj" or ("same" in wish.flags and bool(hosts))
+
+    def _pair_of(self, call: Call, scopes: Sequence[Scope]) -> list[Scope]:
+        """The two ends of a distance asked for again: the first stays, unless the new one is its other side."""
+        ends = call.mentions or tuple((id,) for id in call.targets)
+        first = self.finder.scopes_of(call)[:1]
+        mirrored = self.finder.mirrored(first[0]) if first else None
+        if len(ends) == 2 and mirrored is not None and len(scopes) == 1 and scopes[0] == mirrored:
+            return [*scopes, Scope(ends[1])]
+        return [*first, *scopes]
 
     def _about_lesions(self, call: Call) -> bool:
         return bool(call.targets) and self.lexicon.kind(call.targets[0]) == "lesion"
@@ -88,6 +112,9 @@ class Ellipsis(Queries):
         high = (
             wish.size.high if wish.size else scope.high if scope.high is not None else call.args.get("max_mm")
         )
+        ranked = call.args.get("rank") and "same" not in wish.flags
+        if wish.flags & {"same", "in"} and call.senses and scope.select == "all" and not ranked:
+            scope = replace(scope, select=call.args.get("select") or "all", rank=call.args.get("rank"))
         return replace(scope, low=low, high=high)
 
     def _changed(self, last: Sequence[Call], wish: Wish) -> list[Call]:
@@ -130,6 +157,7 @@ class Ellipsis(Queries):
 
     def _fill_pending(self, wish: Wish) -> list[Call]:
         """The target that was asked for has come."""
+        wish = replace(wish, targets=tuple(_hosting(target) for target in wish.targets))
         made: list[Call] = []
         for call in self.dialogue.waiting:
             lesion = call.args.get("lesion")
@@ -172,3 +200,8 @@ class Ellipsis(Queries):
             made += self._grouped(tool, scopes, senses)
         self.calls.extend(made)
         return made
+
+
+def _hosting(target: Target) -> Target:
+    """As in "the one in the colon": the colon, where the call that is repeated says of what."""
+    return replace(target, refers=None) if target.refers == "one_in" else target

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from .clause import Clause, Item
+from .measuring import asked_measures, groups
 from .target import Target
-from .units import Size
+from .units import LENGTHS, Size
 
 TOOL_OF_VERB = {
     "find": "locate",
@@ -49,33 +51,61 @@ def wishes(clause: Clause) -> list[Wish]:
     """What a clause asks for; nothing for a negated one."""
     if clause.negated:
         return []
+    clause = _with_bounds_turned(clause)
     base = _base(clause)
     special = _special(clause, base)
     if special is not None:
         return [special]
-    measures = [item for item in clause.items if item.kind == "measure" and not item.negated]
-    measures = _without_stray(measures)
+    measures = asked_measures(clause)
+    bound = _bound(clause, base) if not measures else None
+    if bound is not None:
+        return [bound]
     comparison = _comparison(clause, base, measures)
     if comparison is not None:
         return [comparison]
     if any(item.value == "unmeasurable" for item in measures):
         return [replace(base, tool="measure", senses=("unmeasurable",))]
-    groups = _groups(clause.items, measures)
+    grouped = groups(clause.items, measures)
+    if _asks_finding(clause, base, measures):
+        return [replace(base, tool="unable")]
     conditions = [target for target in base.targets if target.kind == "condition"]
     if conditions and base.tool in (None, "detect", "measure", "locate") and not measures:
         return [
             replace(base, tool="measure", targets=(target,), measures=target.measures)
             for target in conditions
         ]
+    if conditions and len(conditions) < len(base.targets) and measures:
+        rest = [item for item in clause.items if item.kind != "target" or item.value.kind != "condition"]
+        alone = [
+            replace(base, tool="measure", targets=(target,), measures=target.measures)
+            for target in conditions
+        ]
+        return [*wishes(replace(clause, items=rest)), *alone]
     if not measures:
         return [base]
     made: list[Wish] = []
-    for targets, senses in groups:
+    for targets, senses in grouped:
         made.append(replace(base, targets=tuple(targets), senses=tuple(senses), tool="measure"))
-    if _also_mask(base) and made:
+    joined = any(item.link for item in measures) and not base.targets
+    if _also_mask(base, joined) and made:
         everything = tuple(target for wish in made for target in wish.targets)
         made.insert(0, replace(base, targets=everything, senses=()))
     return made
+
+
+def _with_bounds_turned(clause: Clause) -> Clause:
+    """What is left out by size as what is kept: "nodules, except those below 4 mm"."""
+    items = list(clause.items)
+    kept = any(item.kind == "target" and not item.negated and item.value.lesion for item in items)
+    for place, (one, two) in enumerate(pairwise(items)):
+        small = (
+            one.kind == "target" and one.negated and (one.value.lesion or one.value.refers in ("them", "one"))
+        )
+        one_sided = two.kind == "size" and (two.value.low is None) != (two.value.high is None)
+        if small and one_sided and (kept or one.value.refers):
+            turned = replace(two, value=Size(two.value.high, two.value.low))
+            return replace(clause, items=[*items[:place], turned, *items[place + 2 :]])
+    return clause
 
 
 def _base(clause: Clause) -> Wish:
@@ -90,14 +120,16 @@ def _base(clause: Clause) -> Wish:
     verbs = clause.verbs()
     if "exist" in verbs:
         flags.add("exist")
+    if _which(clause):
+        flags.add("which")
     if clause.question:
         flags.add("question")
     if any(item.kind == "prep" and item.keys[-1] in _IN for item in clause.items[:1]) or _starts_with_in(
         clause
     ):
         flags.add("in")
-    places = zip(clause.items, clause.items[1:], strict=False)
-    if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in places):
+    pairs = list(zip(clause.items, clause.items[1:], strict=False))
+    if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in pairs):
         flags.add("inside")
     sizes = [item.value for item in clause.items if item.kind == "size" and item.value != Size(None, None)]
     size = Size(
@@ -106,6 +138,8 @@ def _base(clause: Clause) -> Wish:
     )
     unit = next((item.value for item in clause.items if item.kind == "unit"), None)
     tool, verb = _tool(clause)
+    if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
+        verb = "check"  # "evaluate the liver for metastases"
     extra: dict[str, Any] = {}
     for item in clause.of("view"):
         name, value = item.value
@@ -122,6 +156,14 @@ def _base(clause: Clause) -> Wish:
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _is_for(item: Item) -> bool:
+    return item.kind == "prep" and item.keys == ("for",)
+
+
+def _is_lesion(item: Item) -> bool:
+    return item.kind == "target" and item.value.lesion is not None
 
 
 _IN = ("in", "within", "inside", "on")
@@ -146,9 +188,13 @@ def _tool(clause: Clause) -> tuple[str | None, str]:
     return None, ""
 
 
-def _also_mask(base: Wish) -> bool:
-    """As in "segment the liver with its volume": a mask and a measure."""
-    return base.tool in ("segment", "locate") and base.verb in ("segment", "locate") and bool(base.targets)
+def _also_mask(base: Wish, joined: bool) -> bool:
+    """As in "segment the liver with its volume", "segment + volume": a mask and a measure."""
+    return (
+        base.tool in ("segment", "locate")
+        and base.verb in ("segment", "locate")
+        and (bool(base.targets) or joined)
+    )
 
 
 def _special(clause: Clause, base: Wish) -> Wish | None:
@@ -179,80 +225,33 @@ def _slice_number(clause: Clause) -> dict[str, Any]:
     return {"slice": int(numbers[0])} if numbers else {}
 
 
-def _without_stray(measures: list[Item]) -> list[Item]:
-    """A bare "maximum" or "mean" before another measure is its adjective: "maximum length"."""
-    bare = {("maximum",), ("max",), ("minimum",), ("min",), ("mean",), ("average",), ("peak",)}
-    about_hu = {"mean_hu", "std_hu", "min_hu", "max_hu", "hu_range"}
-    kept: list[Item] = []
-    for place, item in enumerate(measures):
-        if item.keys in bare:
-            others = [other for other in measures if other is not item and other.keys not in bare]
-            if others and not any(other.value in about_hu for other in others):
-                continue
-            if others and all(other.keys in _HU_WORDS for other in others) and item.value != "mean_hu":
-                kept.append(item)
-                continue
-        if item.keys in _HU_WORDS and any(other.keys in bare for other in measures[:place]):
-            continue
-        kept.append(item)
-    return kept
+def _asks_finding(clause: Clause, base: Wish, measures: Sequence[Item]) -> bool:
+    """As in "is the gallbladder inflamed?": nothing that can be measured."""
+    asked = base.tool in (None, "detect") or base.verb in ("check", "find", "show")
+    plain = bool(base.targets) and all(target.plain for target in base.targets)
+    return bool(clause.of("finding")) and asked and plain and not measures
 
 
-_HU_WORDS = {
-    ("hu",),
-    ("attenuation",),
-    ("density",),
-    ("hounsfield", "unit"),
-    ("hounsfield",),
-    ("intensity",),
-    ("hu", "value"),
-    ("enhancement",),
+def _bound(clause: Clause, base: Wish) -> Wish | None:
+    """As in "is the aorta wider than 5 cm": the measure that the bound is on. Only lesions are chosen by size."""
+    plain = bool(base.targets) and all(target.plain for target in base.targets)
+    asked = base.tool in (None, "detect", "measure", "locate") or base.verb == "show"
+    bounds = [item for item in clause.items if item.kind in ("size", "op")]
+    if not (plain and asked and bounds) or clause.of("view"):
+        return None
+    if base.unit and base.unit not in LENGTHS:
+        return replace(base, tool="measure", senses=("volume",), size=None, unit=None)
+    if base.size is None:
+        return None
+    word = bounds[0].text.lower().split(" ")[0]
+    sense = next((sense for sense, words in _BOUND_SENSES.items() if word in words), "bound")
+    return replace(base, tool="measure", senses=(sense,), size=None, unit=None)
+
+
+_BOUND_SENSES = {
+    "calibre": ("wider", "thicker", "narrower", "thinner"),
+    "length": ("longer", "taller", "shorter"),
 }
-
-
-def _groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Target], list[str]]]:
-    """Measures with their targets: "volume of A and density of B", "A volume, B length"."""
-    wanted = [
-        item
-        for item in items
-        if (item.kind == "measure" and item in measures) or (item.kind == "target" and not item.negated)
-    ]
-    if not wanted:
-        return []
-    measure_first = wanted[0].kind == "measure"
-    groups: list[tuple[list[Target], list[str]]] = [([], [])]
-    for place, item in enumerate(wanted):
-        targets, senses = groups[-1]
-        if item.kind == "measure":
-            if measure_first and targets and _of_follows(wanted, place):
-                groups.append(([], [item.value]))
-            else:
-                senses.append(item.value)
-        elif item.value.refers == "select" and targets and len(senses) > 1:
-            groups.append(([item.value], [senses.pop()]))  # "number and size of the largest"
-        elif not measure_first and senses and _measure_follows(wanted, place):
-            groups.append(([item.value], []))
-        else:
-            targets.append(item.value)
-    asked = any(item.value == "size" and item.keys[0] == "how" for item in measures)
-    return [(targets, _without_size(senses, asked)) for targets, senses in groups]
-
-
-def _without_size(senses: list[str], asked: bool) -> list[str]:
-    """The senses, each once. "How big is the tumour burden" asks for one thing."""
-    kept = list(dict.fromkeys(senses))
-    return [sense for sense in kept if sense != "size"] if asked and "volume" in kept else kept
-
-
-def _of_follows(wanted: Sequence[Item], place: int) -> bool:
-    """A target of its own comes after this measure."""
-    return any(
-        item.kind == "target" and item.value.refers not in ("it", "them") for item in wanted[place + 1 :]
-    )
-
-
-def _measure_follows(wanted: Sequence[Item], place: int) -> bool:
-    return any(item.kind == "measure" for item in wanted[place + 1 :])
 
 
 def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None:
@@ -262,14 +261,39 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     senses = tuple(dict.fromkeys(item.value for item in measures))
     against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
     if against_prior and base.tool not in ("segment", "locate", "export", "report"):
-        kept = tuple("size" if sense == "growth" else sense for sense in senses)
+        said = tuple(sense for sense in senses if sense != "growth")
+        kept = said or tuple("size" for _ in senses)
         return replace(
             base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
         )
     if base.tool == "compare" or "compare" in clause.verbs():
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
+    if PREDICATES & set(senses):
+        return None
+    if compar and _which(clause):
+        named = tuple(target for target in base.targets if target.refers not in ("one", "it"))
+        base = replace(base, targets=named)
     if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
-        return replace(base, tool="compare", senses=_dimension(compar), comparison="structures")
+        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
+    named = tuple(target for target in base.targets if target.refers != "select")
+    if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
+        words = {word for target in base.targets if target.refers for word in target.text.lower().split()}
+        sense = "length" if words & {"longest", "tallest", "shortest"} else "size"
+        return replace(
+            base, targets=named, tool="compare", senses=senses or (sense,), comparison="structures"
+        )
+    if (
+        superlative
+        and _which(clause)
+        and base.targets
+        and all(t.refers in ("one", "it", "them") for t in base.targets)
+    ):
+        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
+        sense = dimension.get(superlative[0].value, "size")
+        return replace(base, targets=(), tool="compare", senses=senses or (sense,), comparison="structures")
+    chosen = [target for target in base.targets if target.plain and target.select != "all"]
+    if chosen and len(chosen) == len(base.targets) and _which(clause):
+        return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")
     if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
         dimension = {"longest": "length", "shortest": "length", "densest": "density"}
         sense = dimension.get(superlative[0].value, "size")

@@ -85,6 +85,8 @@ class Lexicon(Anatomy):
     def _add_structures(self) -> None:
         named: dict[Phrase, dict[str | None, list[str]]] = {}
         beyond: dict[Phrase, Structure] = {}
+        # a name of several structures is that of the one whose alias it is: PV is the portal vein
+        claimed = {phrase_keys(name): id for id, names in data("aliases").items() for name in names}
         for structure in self.ontology.values():
             if structure.kind == "lesion" and structure.id in self.scope:
                 self._add_lesion_names(structure)
@@ -96,7 +98,7 @@ class Lexicon(Anatomy):
                 phrase, side = strip_side(phrase_keys(name))
                 if structure.id not in self.scope:
                     beyond.setdefault(phrase, structure)
-                elif phrase:
+                elif phrase and (name in more or claimed.get(phrase, structure.id) == structure.id):
                     ids = named.setdefault(phrase, {}).setdefault(side, [])
                     if structure.id not in ids:
                         ids.append(structure.id)
@@ -214,8 +216,9 @@ class Lexicon(Anatomy):
             for record in section:
                 nearest = self.known(record["nearest"])
                 for name in record["names"]:
-                    if strip_side(phrase_keys(name))[0] not in self.nouns or name.isupper():
-                        self._put(name, "unsupported", Unsupported(name, nearest))
+                    for written in (name, *_turned(name)):
+                        if strip_side(phrase_keys(written))[0] not in self.nouns or name.isupper():
+                            self._put(written, "unsupported", Unsupported(name, nearest))
 
 
 def _inflections(phrase: str) -> tuple[str, ...]:
@@ -224,6 +227,13 @@ def _inflections(phrase: str) -> tuple[str, ...]:
         return ()
     stem = phrase.removesuffix("e")
     return (f"{stem}ing", f"{stem}ed")
+
+
+def _turned(name: str) -> tuple[str, ...]:
+    """A name of two words in the order of other languages: "aorta abdominal", "wall of the bladder"."""
+    first, *rest = name.split(" ")
+    noun = len(rest) == 1 and rest[0] != "segment"
+    return (f"{rest[0]} {first}", f"{rest[0]} of {first}") if noun else ()
 
 
 def _flat(section: dict[str, Any]) -> Iterator[tuple[Any, list[str]]]:

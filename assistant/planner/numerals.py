@@ -29,6 +29,8 @@ class NumeralReader(Composer):
         """L3, T10-L2, C3 through C5, T10-12."""
         spine = list(dict.fromkeys(self.lexicon.levels.values()))
         step = self._range_step(at + 1)
+        if step is None and self._between(at):
+            step = at + 2
         last: str | None = None
         end = at + 1
         if step and self._level(step):
@@ -47,6 +49,13 @@ class NumeralReader(Composer):
             ids.append(more)
             end += 2
         return replace(base, ids=tuple(ids), plural=len(ids) > 1), end
+
+    def _between(self, at: int) -> bool:
+        """As in "vertebrae between T3 and T9", with an end that is a level, too."""
+        before = self.tags[at - 1] if at else None
+        counted = any(tag.kind == "struct" for tag in self.tags[: at - 1])
+        opened = before is not None and before.keys == ("between",) and counted
+        return opened and self.kind(at + 1) == "conj" and self._level(at + 2) is not None
 
     def _level(self, at: int) -> str | None:
         tag = self.tags[at] if at < len(self.tags) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from .numerals import NumeralReader
+from .compounds import CompoundReader
 from .tag import NOMINAL, Tag
 from .target import Target
 from .trie import Lesions, Noun
@@ -28,7 +28,7 @@ class _Mods:
         return not (self.sides or self.nth or self.every or self.other) and self.select == "all"
 
 
-class PhraseReader(NumeralReader):
+class PhraseReader(CompoundReader):
     """Reads noun phrases from tags without fillers."""
 
     def read(self, place: int) -> tuple[list[Target], int]:
@@ -40,7 +40,7 @@ class PhraseReader(NumeralReader):
         while True:
             if self.kind(at) in NOMINAL:
                 following, at = self._head(at, mods if target is None or mods.sides else _Mods())
-                joined = self._compound(target, following) if target else following
+                joined = self.compound(target, following) if target else following
                 if target is not None and joined is None:
                     heads.append(self.resolve(target))
                     joined = following
@@ -57,7 +57,9 @@ class PhraseReader(NumeralReader):
             return self._pointer(place, mods, at)
         if target.lesion is not None:
             target = self._selected(target, before)
-        target, at = self._after(target, at)
+        if target.kind == "adj" and self.kind(at) == "pronoun" and self.tags[at].value == "one":
+            at += 1  # "the pulmonary one"
+        target, at = self.after(target, at)
         heads.append(self.resolve(target))
         first = heads[0]
         text = " ".join(tag.text for tag in self.tags[place:at])
@@ -118,13 +120,6 @@ class PhraseReader(NumeralReader):
     def _determines(self, at: int) -> bool:
         tag = self.tags[at]
         return tag.keys in _DETERMINERS and self.head_follows(at + 1)
-
-    def head_follows(self, at: int) -> bool:
-        while self.kind(at) in ("side", "superl", "ordinal", "number", "maybe") or (
-            self.kind(at) == "conj" and self.kind(at + 1) == "side"
-        ):
-            at += 1
-        return self.kind(at) in NOMINAL
 
     def _head(self, at: int, mods: _Mods) -> tuple[Target, int]:
         """One nominal tag with its modifiers and its numbers."""
@@ -213,139 +208,11 @@ class PhraseReader(NumeralReader):
         )
         return replace(base, ids=ids, every=True, kind="universe")
 
-    def _compound(self, left: Target, right: Target) -> Target | None:
-        """Two nouns in a row as one: host and lesion, host and region. None: they are two things."""
-        if right.lesion is not None:
-            if left.lesion is not None:
-                return self._more_specific(left, right)
-            return self.lesion_in(right, [left]) if left.kind != "universe" else None
-        if left.lesion is not None:
-            if left.open and self.lexicon.hosts.keys() & set(self.leaves_of(right)):
-                return self.lesion_in(left, [right])
-            return None
-        if right.kind == "part":
-            return self.part_of(right, left)
-        if left.kind == "part":
-            return self.part_of(left, right)
-        if left.kind == "adj":
-            return replace(right, sides=left.sides + right.sides)
-        return self._apposition(left, right)
-
-    def _apposition(self, left: Target, right: Target) -> Target | None:
-        """A name beside the class that it belongs to: "vertebrae C3", "gluteus maximus muscles"."""
-        first, second = set(self.leaves_of(left)), set(self.leaves_of(right))
-        if first and second and first < second and len(second) > 2:
-            return left
-        if first and second and second < first and len(first) > 2:
-            return replace(right, sides=left.sides + right.sides)
-        return None
-
-    def _more_specific(self, left: Target, right: Target) -> Target:
-        """Two words for one lesion: "hcc nodule", "cystic lesion"."""
-        chosen, other = (left, right) if left.ids or not right.ids else (right, left)
-        kinds = {left.lesion, right.lesion}
-        lesion = "cyst" if "cyst" in kinds else "tumor" if "tumor" in kinds else "lesion"
-        noun = chosen.noun or other.noun
-        select = chosen.select if chosen.select != "all" else other.select
-        return replace(chosen, lesion=lesion, noun=noun, select=select, rank=chosen.rank or other.rank,
-                       sides=left.sides + right.sides, plural=left.plural or right.plural)  # fmt: skip
-
-    def _after(self, target: Target, at: int) -> tuple[Target, int]:
-        """Prepositional and sided modifiers: "of the left lung", "on the right", ", left"."""
-        while True:
-            if target.missing is not None and self.kind(at) == "prep" and self.head_follows(at + 1):
-                _, at = self.read(at + 1)  # "lymph nodes along the aorta": where they are does not help
-                continue
-            if self.kind(at) == "prep":
-                joined = self.with_preposition(target, at)
-            elif self.kind(at) in ("side", "conj") and not target.sides:
-                joined = self._late_side(target, at)
-            else:
-                joined = None
-            if joined is None:
-                return target, at
-            target, at = joined
-
-    def _late_side(self, target: Target, at: int) -> tuple[Target, int] | None:
-        """As in "kidney left", "the kidney, right side" where nothing else follows the side."""
-        comma = self.kind(at) == "conj"
-        if comma and self.tags[at].keys != (",",):
-            return None
-        step = at + 1 if comma else at
-        if self.kind(step) != "side" or self.tags[step].value not in ("left", "right", "both"):
-            return None
-        if (
-            self.head_follows(step + 1)
-            or (comma and self.kind(step + 1) == "conj")
-            or not self.sideable(target)
-        ):
-            return None
-        if self.kind(step + 1) == "pronoun":
-            return None
-        return replace(target, sides=(self.tags[step].value,)), step + 1
-
-    def with_preposition(self, target: Target, at: int, late: bool = False) -> tuple[Target, int] | None:
-        word = self.tags[at].keys[-1]
-        step = at + 1
-        if (
-            word in ("for", "to", "from", "by", "near", "through", "across")
-            and target.lesion is None
-            and target.kind != "part"
-        ):
-            return None
-        if self.tags[at].keys in _AWAY and target.lesion is not None and not late:
-            return None
-        side = self.tags[step].value if self.kind(step) == "side" else None
-        if side in ("left", "right", "both") and not self.head_follows(step):
-            if self.kind(step + 1) == "pronoun" or not (self.sideable(target) or target.lesion):
-                return None
-            if target.lesion is not None and target.ids:
-                within = self.sided_ids(self.lesion_hosts(target.ids), (side,))
-                return replace(target, within=() if side == "both" else within, sides=(side,)), step + 1
-            return replace(target, sides=(*target.sides, side)), step + 1
-        hosts, end = self._host_list(target, step)
-        if not hosts:
-            return None
-        if target.lesion is not None and target.ids and hosts[0].open:
-            organ = Target(ids=self.lesion_hosts(target.ids))
-            hosts = [self.part_of(host, organ) or host for host in hosts]  # "liver lesion in the left lobe"
-        if target.lesion is not None:
-            return self.lesion_in(target, hosts), end
-        part = self.part_of(target, hosts[0]) if target.noun and len(hosts) == 1 else None
-        if part is None and target.kind == "part" and hosts[0].refers:
-            part = replace(target, refers="host", open=True)
-        return (part, end) if part else None
-
-    def _host_list(self, target: Target, at: int) -> tuple[list[Target], int]:
-        """The hosts after "in": "the liver or the pancreas", as long as each can hold the lesion."""
-        hosts: list[Target] = []
-        end = at
-        while True:
-            found, stop = self.read(at)
-            if len(found) != 1 or (found[0].lesion is not None and not found[0].refers):
-                break
-            host = found[0]
-            if hosts and not self._can_hold(target, host):
-                break
-            hosts.append(host)
-            end = stop
-            if target.lesion is None or not (
-                self.kind(stop) == "conj"
-                and self.tags[stop].keys in (("and",), ("or",), (",",), ("and", "or"))
-            ):
-                break
-            at = stop + 1
-            if self.kind(at) == "conj":
-                at += 1
-        return hosts, end
-
-    def _can_hold(self, lesion: Target, host: Target) -> bool:
-        resolved = self.resolve(host)
-        return bool(resolved.ids) and bool(self.lesions_within(lesion, resolved.ids)[0])
-
     def _pointer(self, place: int, mods: _Mods, at: int) -> tuple[list[Target], int]:
         """Phrases without a noun: it, both, the other one, the second largest, the first one."""
         text = " ".join(tag.text for tag in self.tags[place : max(at, place + 1)])
+        if self.kind(at) == "neighbor":
+            return [Target(refers="next", nth=self.tags[at].value, text=text)], at + 1
         one = self.kind(at) == "pronoun" and self.tags[at].value == "one"
         end = at + 1 if one else at
         if mods.other:
@@ -356,16 +223,45 @@ class PhraseReader(NumeralReader):
             return [Target(refers="side", sides=tuple(mods.sides), text=text)], end
         if mods.select != "all":
             rank = mods.nth if mods.nth and mods.nth > 1 else None
+            hosts, stop = self._place(end, _INSIDE)
+            if hosts:  # "the largest in the liver"
+                return [replace(hosts[0], refers="one_in", select=mods.select, rank=rank, text=text)], stop
             return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
+        those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
+        end = at + 1 if those else end
+        hosts, stop = self._place(end, (*_INSIDE, "of")) if one or those else ([], end)
+        if hosts:
+            return [replace(hosts[0], refers="one_in", text=text)], stop
+        end = at + 1 if one else at
         if mods.every and one:
             return [Target(refers="them", text=text)], end
-        if at == place and place <= 2 and at + 1 >= len(self.tags) - 1 and (number := self.number_at(at)):
-            return [Target(refers="number", nth=number, text=text)], at + 1
+        numbers, stop = self._numbers(at)
+        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers:
+            return [Target(refers="number", nth=number, text=text) for number in numbers], stop
         if at == place and self.kind(at) == "pronoun":
-            return [Target(refers=self.tags[at].value, text=text)], at + 1
+            number = next((n for word, n in _COUNTS.items() if word in self.tags[at].keys), None)
+            return [Target(refers=self.tags[at].value, nth=number, text=text)], at + 1
         return [], place
+
+    def _place(self, at: int, words: tuple[str, ...]) -> tuple[list[Target], int]:
+        """The anatomy after "in": where the thing pointed to lies."""
+        if self.kind(at) != "prep" or self.tags[at].keys[-1] not in words:
+            return [], at
+        hosts, stop = self.host_list(Target(lesion="lesion", open=True), at + 1)
+        return (hosts, stop) if all(host.plain or host.open for host in hosts) else ([], at)
+
+    def _numbers(self, at: int) -> tuple[list[int], int]:
+        """As in "and 7 and 8": whole numbers joined by "and"."""
+        numbers: list[int] = []
+        while (number := self.number_at(at)) is not None:
+            numbers.append(number)
+            at += 1
+            if self.kind(at) != "conj" or self.number_at(at + 1) is None:
+                break
+            at += 1
+        return numbers, at
 
 
 _DETERMINERS = (
@@ -379,5 +275,7 @@ _DETERMINERS = (
     ("aforementioned",),
     ("their",),
 )
-_AWAY = (("to",), ("by",), ("near",), ("through",), ("for",), ("from",), ("across",))
+_COUNTS = {"three": 3, "four": 4}
+_INSIDE = ("in", "inside", "within", "on")
+_THOSE = (("those",), ("these",), ("them",), ("one",), ("the", "one"))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

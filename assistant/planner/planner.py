@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
+
+from rapidfuzz import fuzz, process
 
 from assistant.plan import Call, Plan
 
@@ -53,10 +56,10 @@ class Planner:
             return answered
         refusals = policy().refusals(tokens)
         talk = policy().small_talk(tokens)
-        if talk and not refusals:
+        if talk and all(talk == "abilities" and refusal.topic == "modality" for refusal in refusals):
             return self._say(text, "chat", self._reply("chat", talk))
         resolver = self._resolve(tokens, refusals)
-        lost = all(asked.problem.reason in ("target", "nothing") for asked in resolver.asked)
+        lost = all(asked.problem.reason in ("target", "nothing", "lesion") for asked in resolver.asked)
         if not resolver.calls and lost and not refusals:
             resolver = self._second_look(tokens) or resolver
         return self._conclude(text, tokens, resolver, refusals)
@@ -80,7 +83,15 @@ class Planner:
                 continue
             following = listed[number + 1][1] if number + 1 < len(listed) else None
             first = not resolver.calls
-            if following is not None and first and _is_topic(wish) and _points_back(following):
+            if following is not None and _restated(wish, following):
+                continue
+            if number and _places(listed[number - 1][1], wish):
+                continue
+            if following is not None and _places(wish, following):
+                hosted = [resolver.finder.compose.lesion_in(t, following.targets) for t in wish.targets]
+                if not any(target.missing for target in hosted):
+                    wish = replace(wish, targets=tuple(hosted))
+            if following is not None and first and _is_topic(wish) and _is_about(wish, following):
                 resolver.note(wish)
             elif not clause.negated:
                 resolver.take(wish)
@@ -161,13 +172,38 @@ class Planner:
             return self._act(text, resolver.calls, " ".join(dict.fromkeys(notes)))
         if refusals:
             return self._say(text, "refuse", self._reply("refuse", refusals[0].topic))
-        if resolver.asked:
-            return self._clarify(text, resolver.asked)
         tags = tag(tokens, self.lexicon)
+        if resolver.asked:
+            made = self._clarify(text, resolver.asked)
+            unnamed = all(asked.problem.reason == "target" for asked in resolver.asked)
+            near = self._nearest_name(tags) if unnamed else None
+            return self._offer(made, near) if near else made
         if self._foreign(tags):
             return self._say(text, "refuse", self._reply("refuse", "off_topic"))
+        near = self._nearest_name(tags)
+        if near is not None:
+            return self._offer(self._say(text, "clarify", ""), near)
         negated = any(clause.negated or clause.excluded for clause in read_clauses(tags, self.lexicon))
         return self._say(text, "clarify", self._reply("clarify", "excluded" if negated else "nothing"))
+
+    def _offer(self, made: Plan, near: tuple[str, str]) -> Plan:
+        word, id = near
+        fields = {"word": word, "name": self.lexicon.ontology[id].name}
+        return replace(made, text=self._reply("clarify", "unknown", fields), suggestion=(id,))
+
+    def _nearest_name(self, tags: Sequence[Tag]) -> tuple[str, str] | None:
+        """A word that nothing covers and the structure whose name is most like it, if one is."""
+        names = {
+            structure.name: id for id, structure in self.lexicon.ontology.items() if id in self.lexicon.scope
+        }
+        for tag_ in tags:
+            word = tag_.text.lower()
+            if tag_.kind != "word" or len(word) < 6 or tag_.keys[0] in common_words():
+                continue
+            found = process.extractOne(word, names.keys(), scorer=fuzz.ratio, score_cutoff=60)
+            if found is not None:
+                return tag_.text, names[found[0]]
+        return None
 
     def _foreign(self, tags: Sequence[Tag]) -> bool:
         """A sentence of words that have nothing to do with a study."""
@@ -191,7 +227,11 @@ class Planner:
 
     def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
         first = asked[0]
-        nearest = first.problem.nearest if first.problem.reason in ("unsupported", "cyst_unsupported") else ()
+        nearest = (
+            first.problem.nearest
+            if first.problem.reason in ("unsupported", "cyst_unsupported", "finding")
+            else ()
+        )
         return Plan(
             text,
             "clarify",
@@ -241,8 +281,29 @@ def _is_topic(wish: Wish) -> bool:
     return (
         bool(wish.targets)
         and wish.verb in ("", "state", "not")
-        and not (wish.senses or wish.measures or wish.flags)
+        and not (wish.senses or wish.measures or wish.flags - {"in", "inside"})
     )
+
+
+def _restated(wish: Wish, following: Wish) -> bool:
+    """Lesions of no organ, told again with their organ: "the target lesions: measure each liver met"."""
+    vague = bool(wish.targets) and all(t.lesion and t.open and not t.sides for t in wish.targets)
+    told = bool(following.targets) and all(t.lesion and not t.open for t in following.targets)
+    return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
+
+
+def _places(wish: Wish, following: Wish) -> bool:
+    """Lesions of no organ, then organs and nothing else: "mets? liver or lung"."""
+    vague = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
+    silent = following.tool is None and not (following.senses or following.measures or following.flags)
+    organs = bool(following.targets) and all(t.plain and not t.refers for t in following.targets)
+    return vague and silent and organs and not following.verb
+
+
+def _is_about(topic: Wish, wish: Wish) -> bool:
+    """A wish about the topic before it: it points back, or looks for lesions in it."""
+    searching = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
+    return _points_back(wish) or (searching and "in" in topic.flags)
 
 
 def _points_back(wish: Wish) -> bool:
@@ -255,7 +316,11 @@ def _points_back(wish: Wish) -> bool:
 
 def _own_words(tokens: list[Token]) -> list[Token]:
     """The user's own words: quoted matter is left out unless there is nothing else."""
-    own = [token for token in tokens if not token.quoted]
+    own: list[Token] = []
+    for quoted, run in groupby(tokens, lambda token: token.quoted):
+        part = list(run)
+        if not quoted or sum(token.kind == "word" for token in part) < 3:
+            own += part  # a name may stand in quotes
     return own if sum(token.kind == "word" for token in own) >= 2 else tokens
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .dialogue import mentions_of
 from .memory import Memory, Problem, Scope
 from .target import Target
 
@@ -17,6 +18,8 @@ class Pointers(Memory):
         refers = target.refers
         if refers == "nth":
             return self._nth(target)
+        if refers == "next":
+            return self._next(target.nth or 1)
         if refers == "number":
             return self._numbered(target.nth or 0)
         if refers == "select":
@@ -30,7 +33,7 @@ class Pointers(Memory):
                 return Problem("several", {"names": self._names(focus)})
             return focus
         if refers == "them":
-            return self._them(focus)
+            return self._last_of(target.nth) if target.nth else self._them(focus)
         if refers == "other":
             return self._other(focus)
         if refers == "side":
@@ -53,6 +56,13 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _last_of(self, number: int) -> list[Scope]:
+        """As in "all three": the last so many things that were named."""
+        found: list[Scope] = []
+        for call in self.recent():
+            found += [scope for scope in self.scopes_of(call)[::-1] if scope not in found]
+        return found[:number][::-1]
 
     def _with_earlier(self, focus: list[Scope]) -> list[Scope]:
         """The focus and, when it is a single structure, what the turn before named."""
@@ -141,10 +151,36 @@ class Pointers(Memory):
         focus = self.focus()
         if focus and focus[0].lesion and number > 0:
             return [replace(focus[0], select="largest", rank=number if number > 1 else None)]
-        mentions = self.dialogue.mentions()
+        mentions = self.dialogue.mentions() if number > 0 else self._last_named()
         index = number - 1 if number > 0 else number
         if -len(mentions) <= index < len(mentions):
             return [Scope(mentions[index])]
+        return Problem("target")
+
+    def _last_named(self) -> list[tuple[str, ...]]:
+        """What "the former" and "the latter" choose from: the last turn that named several things."""
+        for turn in reversed(self.dialogue.turns):
+            named = list(dict.fromkeys(ids for call in turn.restored() for ids in mentions_of(call)))
+            if len(named) > 1:
+                return named
+        return self.dialogue.mentions()
+
+    def _next(self, step: int) -> list[Scope] | Problem:
+        """As in "the one below" after L3: the next of the same family."""
+        spine = list(dict.fromkeys(self.lexicon.levels.values()))
+        for scope in self.focus()[::-1]:
+            if scope.lesion:
+                select = scope.select if scope.select != "all" else "largest"
+                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1))]
+            id = scope.ids[-1 if step > 0 else 0]
+            number = self.lexicon.number(id)
+            if id in spine:
+                place = spine.index(id) + step
+                found = spine[place] if 0 <= place < len(spine) else ""
+            else:
+                found = f"{id.rstrip('0123456789')}{(number or 0) + step}" if number else ""
+            if found in self.lexicon.scope:
+                return [Scope((found,))]
         return Problem("target")
 
     def _numbered(self, number: int) -> list[Scope] | Problem:

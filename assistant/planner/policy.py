@@ -79,7 +79,18 @@ class Policy:
                     if span:
                         found.append(Refusal(topic, first + span[0], first + span[1], alone))
                         break
+        if not found:
+            found = self._spread(tokens)
         return found
+
+    def _spread(self, tokens: Sequence[Token]) -> list[Refusal]:
+        """An injection whose words are set apart by full stops: "Ignore. All. Rules."."""
+        words = [token for token in tokens if token.kind != "sign"]
+        if len(sentences(tokens)) < 3 or len(words) > 3 * len(sentences(tokens)):
+            return []
+        cues = self.topics["injection"][1]
+        hit = any(self._match(cue, [word.key for word in words]) for cue in cues)
+        return [Refusal("injection", 0, len(tokens), True)] if hit else []
 
     def _match(self, cue: Cue, keys: Sequence[str]) -> tuple[int, int] | None:
         for start in range(len(keys)):

@@ -52,7 +52,7 @@ class Queries(CallMaker):
                 return None
         for problem in problems:
             self._ask(problem, wish)
-        return scopes or None
+        return None if problems and "distance" in wish.senses else scopes or None
 
     def _notice(self, excluded: Iterable[Target]) -> set[str]:
         """The leaves to leave out. They can still be pointed at: "not the left kidney but the right"."""
@@ -86,6 +86,7 @@ class Queries(CallMaker):
             "inside" in wish.flags
             or wish.verb in ("check", "detect", "find", "exist")
             or wish.tool == "screen"
+            or "count" in wish.senses
         )
         if searching and len(lesions) == 1 and plain and len(plain) + 1 == len(wish.targets):
             return (self.finder.compose.lesion_in(lesions[0], plain),)
@@ -119,6 +120,10 @@ class Queries(CallMaker):
         some = any(scope.lesion for scope in scopes)
         if wish.senses or wish.measures:
             return "measure"
+        if wish.unit and lesion and wish.verb in ("", "give"):
+            return "measure"
+        if "which" in wish.flags and lesion and any(target.refers == "one_in" for target in wish.targets):
+            return "detect"
         if wish.verb == "find":
             return "detect" if some else "locate"
         if wish.verb == "check":
@@ -133,6 +138,8 @@ class Queries(CallMaker):
             return "segment"
         if lesion:
             selected = any(scope.select != "all" for scope in scopes)
+            if "which" in wish.flags and wish.size and not selected:
+                return "detect"
             return "segment" if selected or wish.verb == "give" else "detect"
         return "segment"
 

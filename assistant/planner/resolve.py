@@ -12,6 +12,7 @@ from .ellipsis import Ellipsis
 from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
+from .units import suits
 
 
 class Resolver(Ellipsis):
@@ -20,17 +21,28 @@ class Resolver(Ellipsis):
     def take(self, wish: Wish) -> None:
         """Work out one wish; adds to `calls` or to `asked`."""
         self.finder.local = []
+        if self._names_unit(wish):
+            self.calls[-1] = replace(self.calls[-1], args=self.calls[-1].args | {"unit": wish.unit})
+            return
         handler = getattr(self, f"_{wish.tool}", None) if wish.tool not in QUERY_TOOLS else None
         made = handler(wish) if handler else self._query(wish)
         self.calls.extend(call for call in made if not self._said(call))
         if made:
             self.finder.topic = []
 
+    def _names_unit(self, wish: Wish) -> bool:
+        """Only the unit of what was just asked: "is the prostate enlarged, give ml"."""
+        said = wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.tool
+        kinds = self.calls[-1].args.get("measures", ()) if self.calls else ()
+        return bool(wish.unit) and not said and any(suits(str(wish.unit), kind) for kind in kinds)
+
     def _said(self, call: Call) -> bool:
         """The same call again, or a correction that says less than the one before."""
-        if call in self.calls:
+        if any(call.tool == other.tool and call.args == other.args for other in self.calls):
             return True
         last = self.calls[-1] if self.calls else None
+        if last is not None and call.tool == "compare" == last.tool and not call.senses:
+            return call.targets == last.targets
         return (
             call.tool == "correct"
             and last is not None
@@ -64,6 +76,11 @@ class Resolver(Ellipsis):
         names = " and ".join(target.text for target in wish.targets)
         return self._ask(Problem("replace", {"name": names or "it"}))
 
+    def _unable(self, wish: Wish) -> list[Call]:
+        """A finding that no tool can tell, in a structure that can be outlined."""
+        target = wish.targets[0]
+        return self._ask(Problem("finding", {"name": target.text.lower()}, target.ids))
+
     def _undo(self, wish: Wish) -> list[Call]:
         return [Call("undo")]
 
@@ -77,7 +94,7 @@ class Resolver(Ellipsis):
         return self._plain("export", wish)
 
     def _show(self, wish: Wish) -> list[Call]:
-        return self._plain("show", wish, focus=False)
+        return self._plain("show", wish, focus=bool(wish.targets))
 
     def _plain(self, tool: str, wish: Wish, focus: bool = True) -> list[Call]:
         """A tool with optional targets; without any, the ones talked about or none."""

@@ -19,6 +19,8 @@ class Finder(Pointers):
             return self._missing(target)
         if target.lesion is not None:
             return self._lesion(target, loose)
+        if target.refers == "one_in":
+            return self._one_in(target)
         if target.refers:
             return self.point(target)
         if target.open or (target.kind == "part" and not target.ids):
@@ -26,6 +28,26 @@ class Finder(Pointers):
         if not target.ids:
             return Problem("nothing")
         return [self._same_side(target) or Scope(target.ids)]
+
+    def _one_in(self, host: Target) -> list[Scope] | Problem:
+        """As in "the one in segment 7": the lesion talked about, there; else the structure itself."""
+        place = replace(host, refers=None, select="all", rank=None)
+        known = self.last_lesion()
+        if known is None and host.select == "all":
+            return self.find(place)
+        organ = self.last_organ()
+        if place.open and organ is not None:
+            place = self.compose.part_of(place, Target(ids=organ.ids)) or place
+        wanted = self._class_of(known)
+        found = self.compose.lesion_in(Target(lesion=wanted, open=True), [place])
+        if found.missing:
+            return self._missing(found)
+        return self._limited(Scope(found.ids, found.within, True), host)
+
+    def _class_of(self, known: Scope | None) -> str:
+        """The class of the lesions talked about; any, where there were none."""
+        cysts = {"cyst" in id for id in known.ids} if known else {True, False}
+        return "lesion" if len(cysts) > 1 else "cyst" if cysts == {True} else "tumor"
 
     def _same_side(self, target: Target) -> Scope | None:
         """As in "The kidney" after "the left kidney": the one that is talked about, not both."""

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, Prefix
 
-from .files import text
+from .files import data, text
 from .tokens import Token, fold, singular
 
 
@@ -26,6 +26,11 @@ def common_words() -> frozenset[str]:
 def allowed(length: int) -> int:
     """Edits that a word of this length may be away from its correction."""
     return 0 if length < 4 else 1 if length < 7 else 2 if length < 10 else 3
+
+
+def _lost_a_letter(word: str, form: str) -> bool:
+    letters = iter(form)
+    return len(form) == len(word) + 1 and form[0] == word[0] and all(letter in letters for letter in word)
 
 
 class Speller:
@@ -49,37 +54,54 @@ class Speller:
         self.anatomy = frozenset(anatomy) | self.heads
 
     @cached_property
+    def _forms(self) -> dict[str, str]:
+        """Written forms -> words: the words themselves, plurals of names, British spellings."""
+        forms = {f"{word}s": word for word in self.anatomy if len(word) >= 3 and word.isalpha()}
+        forms |= data("words")["british"]
+        return {form: word for form, word in forms.items() if form not in self.words} | {
+            word: word for word in self.meant if len(word) >= 4 and word.isalpha()
+        }
+
+    @cached_property
     def _by_length(self) -> dict[int, list[str]]:
         table: dict[int, list[str]] = {}
-        for word in sorted(self.meant):
-            if len(word) >= 4 and word.isalpha():
-                table.setdefault(len(word), []).append(word)
+        for form in sorted(self._forms):
+            table.setdefault(len(form), []).append(form)
         return table
 
     @lru_cache(maxsize=8192)  # noqa: B019  one speller lives as long as the process
     def nearest(self, word: str, relaxed: bool = False) -> str | None:
         """The known word that `word` was meant to be, or None. `relaxed` tries common English words too."""
-        if word in self.words or not word.isalpha() or len(word) < 4:
+        if word in self.words or not word.isalpha() or len(word) < 3:
             return None
         if not relaxed and word in common_words():
             return None
-        limit = 1 if relaxed else allowed(len(word))
+        if len(word) == 3:
+            return None if relaxed else self._short(word)
+        limit = 1 if relaxed else max(allowed(len(word)), 2 if len(word) > 4 else 1)
         choices = [w for length in range(len(word) - limit, len(word) + limit + 1)
                    for w in self._by_length.get(length, ())]  # fmt: skip
         if relaxed:
-            choices = [choice for choice in choices if choice in self.anatomy]
+            choices = [choice for choice in choices if self._forms[choice] in self.anatomy]
         found = process.extract(word, choices, scorer=OSA.distance, score_cutoff=limit, limit=None)
         ranked = sorted((self._cost(word, other, int(edits)), other) for other, edits, _ in found)
         if not ranked or ranked[0][0] > limit + 0.75:
             return None
-        return ranked[0][1]
+        return self._forms[ranked[0][1]]
+
+    def _short(self, word: str) -> str | None:
+        """The short word that lost a letter or had two swapped: "lef", "tial", where only one can be meant."""
+        forms = data("words")["short"]
+        found = [form for form in forms if sorted(form) == sorted(word) or _lost_a_letter(word, form)]
+        return forms[found[0]] if found else None
 
     def _cost(self, word: str, other: str, edits: int) -> float:
         """Edits, more for another first letter or for short words far apart, less for anatomy.
 
         Swapped and dropped letters are the commonest errors of typing.
         """
-        cost = edits + (0.0 if other in self.heads else 0.1 if other in self.anatomy else 0.2)
+        meant = self._forms[other]
+        cost = edits + (0.0 if meant in self.heads else 0.1 if meant in self.anatomy else 0.2)
         cost -= 0.03 * Prefix.similarity(word, other)
         if word[0] != other[0]:
             cost += 0.3 if word[:2] == other[1::-1] else 0.6
@@ -88,7 +110,12 @@ class Speller:
             cost -= 0.5
         elif all(letter in letters for letter in word):
             cost -= 0.3
-        if edits > allowed(len(other)):
+        if meant in data("words")["likely"]:
+            cost -= 0.1
+        near = (
+            meant in self.heads and len(other) > 4 and word[0] == other[0] and abs(len(word) - len(other)) < 2
+        )
+        if edits > allowed(len(other)) and not (near and edits == 2):
             cost += 2
         return cost
 

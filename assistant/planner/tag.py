@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from .anatomy import ROMAN
+from .files import data
 from .lexicon import Lexicon, lexicon
 from .policy import policy
 from .spelling import Speller
@@ -17,7 +18,9 @@ from .trie import Entry
 # Among meanings of the same phrase the first kind in this order that fits the context is taken.
 ORDER = [
     "level",
+    "bounded",
     "condition",
+    "finding",
     "correction",
     "again",
     "neg",
@@ -33,6 +36,7 @@ ORDER = [
     "measure",
     "compar",
     "superl",
+    "neighbor",
     "ordinal",
     "op",
     "unit",
@@ -76,7 +80,7 @@ class Tag:
 @lru_cache(maxsize=1)
 def speller() -> Speller:
     words = lexicon()
-    heads = {phrase[0] for phrase in words.nouns if len(phrase) == 1} | {"left", "right", "tumor", "lesion"}
+    heads = {phrase[0] for phrase in words.nouns if len(phrase) == 1} | set(data("words")["likely"])
     anatomy = {word for phrase in words.nouns for word in phrase}
     return Speller(words.words | policy().words, words.meant, heads, anatomy)
 
@@ -165,7 +169,7 @@ def _longest(
 def _value(entry: Entry) -> Any:
     if entry.kind == "number":
         return float(entry.value)
-    return int(entry.value) if entry.kind == "ordinal" else entry.value
+    return int(entry.value) if entry.kind in ("ordinal", "neighbor") else entry.value
 
 
 def _fits(
@@ -192,22 +196,57 @@ def _fits(
         beside = following is not None and following.key in _BESIDE_LOBE
         return beside or (last is not None and last.kind in ("side", "conj"))
     if entry.kind == "op":
+        if span[-1].key in _BOUNDS_OR_HU and not _is_size(keys, stop, known):
+            return entry.value.startswith("after") and last is not None and last.kind == "unit"
         if entry.value in ("after_min", "after_max"):
             return last is not None and last.kind in ("unit", "number")
         return following is not None and _starts_number(keys, stop, known)
+    if entry.kind == "again" and span[0].key in ("and", "on", "now", "next") and stop > start + 1:
+        return last is None or last.kind in ("seq", "correction", "yes", "only", "conj")
+    if entry.kind == "filler" and keys[start] == "you" and stop > start + 1:
+        return not before or before[-1].keys[-1] not in ("can", "could", "will", "would")
     if entry.kind == "number":
+        listed = len(before) > 1 and before[-1].kind == "conj" and before[-2].kind == "number"
+        if last is not None and (
+            (last.kind == "struct" and last.plural) or last.kind == "numbered" or listed
+        ):
+            return True
         return _number_word(keys, start, stop, known)
     if entry.kind == "unit":
         return (last is not None and (last.kind in ("number", "prep") or last.kind == "unit")) or span[
             0
         ].key != "in"
     if entry.kind == "side" and span[0].key in ("l", "r", "lt", "rt") and stop == start + 1:
-        return following is not None and following.kind == "word"
+        named = last is not None and (last.kind in NOMINAL or last.kind in ("number", "range"))
+        return (following is not None and following.kind == "word") or named
+    if entry.kind == "measure" and entry.value in ("min_hu", "max_hu") and stop == start + 1:
+        return not _is_size(keys, stop, known)
+    if entry.kind == "measure" and stop == start + 1 and span[0].key in _PREDICATES:
+        ends = following is None or following.kind == "sign"
+        asked = any(tag.keys[0] in ("is", "be", "are") for tag in before)
+        return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
+    if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
+        return not _means(known, keys, start + 1, "measure", longer_than=1)
+    if entry.kind == "verb" and keys[start:stop] == ["correct"] and following is not None:
+        return following.text != "?"  # "..., correct?"
+    if entry.kind == "verb" and keys[start:stop] == ["where"] and following is not None:
+        return not _means(known, keys, stop, "measure")  # "where diameter > 8 mm"
+    if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
+        return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
+    if entry.kind == "lesion" and span[-1].key in ("disease", "thing") and stop == start + 1:
+        return following is not None and following.key in ("in", "within", "burden", "load", "inside", "on")
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
     return True
 
 
+# "Which segment?" asks for a place only where nothing follows: "which segment is larger" does not.
+_BARE_PLACE = frozenset({"slice", "segment", "lobe", "side", "region", "part", "level", "quadrant"})
+# "Is my liver big?": words that ask for a measure only at the end of a question.
+_PREDICATES = frozenset(
+    {"big", "large", "small", "tiny", "huge", "ok", "okay", "fine", "alright", "good", "full"}
+)
+_BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
 _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
 
@@ -223,6 +262,8 @@ def _numbers_a_segment(
     if following is not None and (following.kind == "number" or following.key in ROMAN):
         if following.key == "i" and following.text == "I" and after and after[0].kind == "word":
             return False
+        if last is not None and last.kind in ("struct", "adj"):
+            return True
         roomy = following.kind != "number" or 1 <= float(following.key) <= 8
         return roomy and not (
             after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney")
@@ -238,6 +279,12 @@ def _starts_number(keys: Sequence[str], place: int, known: Lexicon) -> bool:
     return keys[place].replace(".", "", 1).isdigit() or _means(known, keys, place, "number")
 
 
+def _is_size(keys: Sequence[str], place: int, known: Lexicon) -> bool:
+    """A number with a unit of length stands here: "min 5 mm"."""
+    digits = place + 1 < len(keys) and keys[place].replace(".", "", 1).isdigit()
+    return digits and keys[place + 1] in ("mm", "cm", "millimeter", "centimeter", "inch")
+
+
 def _number_word(keys: Sequence[str], start: int, stop: int, known: Lexicon) -> bool:
     """Number words count only where a unit or another number sign follows: "one cm", not "the left one"."""
     if stop >= len(keys):
@@ -247,5 +294,6 @@ def _number_word(keys: Sequence[str], start: int, stop: int, known: Lexicon) -> 
     return True
 
 
-def _means(known: Lexicon, keys: Sequence[str], place: int, kind: str) -> bool:
-    return any(e.kind == kind for _, entries in known.trie.matches(keys, place) for e in entries)
+def _means(known: Lexicon, keys: Sequence[str], place: int, kind: str, longer_than: int = 0) -> bool:
+    found = known.trie.matches(keys, place)
+    return any(e.kind == kind for stop, entries in found if stop - place > longer_than for e in entries)

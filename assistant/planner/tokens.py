@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,19 @@ _SIGNS = str.maketrans(
     | {"«": '"', "»": '"', "×": "x", "µ": "u", "•": ";", "…": "."}
     | {"½": " 0.5 ", "¼": " 0.25 ", "¾": " 0.75 "}
 )
+_DOTS = re.compile(r"(?<=\w)\.\.(?=\w)")
+# A full stop after an abbreviation ends no sentence.
+_ABBREVIATED = re.compile(
+    rf"\b({'|'.join(data('words')['abbreviations'])})\.(?=[\s,]*(?:[a-z0-9,]|[A-Z]+\b))", re.IGNORECASE
+)
+_NUMBER_OF = re.compile(r"(?<=\w )nos?\.(?=\s|$)", re.IGNORECASE)  # "lesions no. and size"
+_ASSIGNED = re.compile(r"(?<=[^\W\d])={1,2}(?=\w)")  # max_mm=20
+_QUERY = re.compile(r"(?<=\w)\?(?=\w)")  # /volume?organ=liver
+_SPAN = re.compile(r"(?<=[A-Za-z]\d):(?=[A-Za-z_]*\d)")  # T5:T7
+_ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_APOSTROPHES = re.compile(
+    r"(?<![^\s:,(])'([^'\s]+(?:\s[^'\s]+)+)'(?![^\s.,;:!?)])"
+)  # matter in single quotes
 _KEEP_S = ("ss", "us", "is", "as", "os", "ous")
 
 
@@ -84,7 +98,13 @@ def keys(phrase: str) -> tuple[str, ...]:
 def tokenise(text: str) -> list[Token]:
     """Tokens of a text in order. Text in double quotes is marked: quoted matter is no wish."""
     text = unicodedata.normalize("NFC", text)
-    text = text.translate(_SIGNS)
+    text = _SPAN.sub("-", _ZERO_WIDTH.sub("", text))
+    text = _APOSTROPHES.sub(r'"\1"', text)
+    text = _ASSIGNED.sub(" ", _QUERY.sub(" ", text))
+    text = _NUMBER_OF.sub("number", text)
+    text = _ABBREVIATED.sub(
+        lambda found: found[1].replace(".", " ") + " ", _DOTS.sub("-", text.translate(_SIGNS))
+    )
     tokens: list[Token] = []
     quoted = False
     closing = text.count('"')

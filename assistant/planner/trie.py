@@ -11,6 +11,7 @@ from .tokens import tokenise
 SIDES = {"left": "left", "right": "right", "lt": "left", "rt": "right", "l": "left", "r": "right",
          "sinister": "left", "sinistra": "left", "sinistrum": "left",
          "dexter": "right", "dextra": "right", "dextrum": "right"}  # fmt: skip
+ARTICLES = frozenset({"the", "my", "his", "her", "your", "our"})
 LINKS = frozenset({"of", "the", "on", "in", "and"})
 
 Phrase = tuple[str, ...]
@@ -70,16 +71,18 @@ class Trie:
 
     def matches(self, words: Sequence[str], start: int) -> Iterator[tuple[int, list[Entry]]]:
         """(stop, entries) of every phrase that starts here, the shortest first."""
-        node = self
+        nodes = [self]
         for place in range(start, len(words)):
-            following = node.children.get(words[place])
-            if following is None and words[place] == "the" and place > start:
-                continue  # names are kept without articles
-            if following is None:
+            word = words[place]
+            following = [child for node in nodes if (child := node.children.get(word)) is not None]
+            entries = [entry for node in following for entry in node.entries]
+            if entries:
+                yield place + 1, entries
+            if word in ARTICLES and place > start:
+                following += nodes  # most names are kept without articles
+            if not following:
                 return
-            node = following
-            if node.entries:
-                yield place + 1, node.entries
+            nodes = following
 
 
 def phrase_keys(phrase: str) -> Phrase:

@@ -1,5 +1,6 @@
 import pytest
 
+from assistant.planner import plan
 from assistant.planner.spelling import allowed, common_words
 from assistant.planner.tag import prepare, speller
 
@@ -55,3 +56,29 @@ def test_a_common_word_is_tried_only_in_the_second_look() -> None:
     assert "lever" in common_words()
     assert speller().nearest("lever") is None
     assert speller().nearest("lever", relaxed=True) == "liver"
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("teh rigth kidny", ["kidney_right"]),
+        ("segement the speen and the galbladder", ["spleen", "gallbladder"]),
+        ("outline the kidney cysta", ["kidney_cyst"]),
+        ("lef adrenal glnd", ["adrenal_gland_left"]),
+        ("tumuors in teh pancrease", ["pancreas_tumor"]),
+    ],
+)
+def test_two_slips_in_one_request_are_read(text: str, targets: list[str]) -> None:
+    assert [id for call in plan(text).calls for id in call.targets] == targets
+
+
+@pytest.mark.parametrize("word", ["speed", "hope", "weak", "affected", "active"])
+def test_common_words_are_no_misspelt_anatomy(word: str) -> None:
+    assert speller().nearest(word) is None
+
+
+def test_a_word_that_nothing_covers_is_answered_with_the_nearest_name() -> None:
+    answer = plan("segment the hepatoduodenum")
+    assert answer.status == "clarify"
+    assert answer.suggestion == ("duodenum",)
+    assert "hepatoduodenum" in answer.text
