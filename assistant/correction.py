@@ -1,8 +1,8 @@
 """A mask mended by clicks, strokes of a brush and boxes, whichever segmenter drew it.
 
 Each click is worked in a small ball around it: what the voxels there look like on both sides of the mask gives a
-prior, and a random walker (`assistant.walker`) says which of them go with the click. Nothing changes elsewhere, but that
-a box takes away what lies outside it.
+prior, and a random walker (`assistant.walker`) says which of them go with the click. Nothing changes elsewhere, but
+that a box takes away what lies outside it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HU_BINS = np.arange(-300, 501, 20)
 """Air and metal have no inner borders: what is darker or brighter counts as one."""
 UNSEEN = 0.3
 """Share of the outside that is taken to look like anything at all: not all of it has been seen."""
-MOST_VOXELS = 120_000
+MOST_VOXELS = 50_000
 """Of a region; a larger one is worked on a coarser grid, so that an answer takes less than a second."""
 
 
@@ -86,13 +86,17 @@ def _add(voxels: Voxels, volume: Volume, point: Point, hints: Hints) -> None:
     region = _Region(volume, _reach(point, hints.radius_mm, volume.geometry))
     mask, near = region.coarse(voxels), region.near([point], hints.radius_mm)
     if hints.brush:
-        return region.write(voxels, near, True)
+        region.write(voxels, near, True)
+        return
     tip, look = region.near([point], TIP_MM), region.near([point], LOOK_MM)
     no = region.near(hints.exclude, TIP_MM) & ~tip
     seeds = ((mask & near) | tip) & ~no
     if (mask & near).any():
         prior = region.prior([mask, look], [near & ~mask & ~look, region.near(hints.exclude, LOOK_MM)])
-        others = (_rim(near) & ~mask) | no
+        rim = _rim(near) & ~mask
+        unlike = rim & (prior < 0.5)
+        # where most of the rim looks like the structure, it goes on beyond; else what does so is a neighbour
+        others = (unlike if 2 * np.count_nonzero(unlike) < np.count_nonzero(rim) else rim) | no
     else:  # a structure that was not there: what looks like the click, as far as it reaches
         prior = region.prior([look], [])
         others = no
@@ -104,7 +108,8 @@ def _take_away(voxels: Voxels, volume: Volume, point: Point, hints: Hints) -> No
     region = _Region(volume, _reach(point, hints.radius_mm, volume.geometry))
     mask, near = region.coarse(voxels), region.near([point], hints.radius_mm)
     if hints.brush:
-        return region.write(voxels, near, False)
+        region.write(voxels, near, False)
+        return
     yes = region.near(hints.include, TIP_MM)
     tip, look = region.near([point], TIP_MM) & ~yes, region.near([point], LOOK_MM)
     prior = region.prior([mask & ~look], [look])
@@ -140,7 +145,7 @@ class _Region:
         fine = np.array(volume.geometry.spacing)
         side = (np.prod(np.array(box.shape) * fine) / MOST_VOXELS) ** (1 / 3)
         self.box, self._geometry = box, volume.geometry
-        self._step = np.maximum(np.rint(side / fine).astype(int), 1)
+        self._step = np.maximum(np.ceil(side / fine - 0.25).astype(int), 1)
         self.spacing = fine * self._step
         hu = np.clip(self.coarse(volume.hu), HU_BINS[0], HU_BINS[-1]).astype(np.float32)
         self._hu = ndimage.gaussian_filter(hu, BLUR_MM / self.spacing)

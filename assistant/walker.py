@@ -15,8 +15,8 @@ from scipy.sparse.linalg import cg
 
 Voxels = npt.NDArray[np.bool_]
 
-PULL = 0.05
-"""Weight of the prior, where that of a neighbour of the same brightness is 1."""
+LENGTH_MM = 13.0
+"""How far a seed is heard among voxels that look alike; beyond that each voxel follows its prior."""
 LEAST = 1e-3
 """Weight of a neighbour across the sharpest edge, so that no voxel is alone."""
 EDGE_HU = 20.0
@@ -56,8 +56,9 @@ def _system(
     count = np.count_nonzero(free)
     number = np.full(free.shape, -1)
     number[free] = np.arange(count)
-    diagonal = np.full(count, PULL)
-    known = PULL * chance[free]
+    pull = (min(spacing) / LENGTH_MM) ** 2  # the weight of the prior, where that of a neighbour alike is 1
+    diagonal = np.full(count, pull)
+    known = pull * chance[free]
     rows, columns, weights = [], [], []
     for axis, step in enumerate(spacing):
         first = (slice(None),) * axis + (slice(None, -1),)
@@ -73,6 +74,7 @@ def _system(
             rows.append(mine[~seeded])
             columns.append(other[~seeded])
             weights.append(-weight[~seeded])
-    pairs = np.concatenate(rows), np.concatenate(columns)
-    matrix = sparse.coo_array((np.concatenate(weights), pairs), shape=(count, count)).tocsr()
-    return matrix + sparse.diags_array(diagonal, format="csr"), known
+    itself = np.arange(count)
+    pairs = np.concatenate([*rows, itself]), np.concatenate([*columns, itself])
+    matrix = sparse.coo_array((np.concatenate([*weights, diagonal]), pairs), shape=(count, count))
+    return matrix.tocsr(), known

@@ -145,7 +145,7 @@ def test_a_stroke_of_the_brush_is_taken_as_it_is(scan):
 
 def test_a_click_leaves_what_another_one_says(scan):
     """Two clicks of opposite sides close together: both voxels are as marked."""
-    volume, organ, _, middle, _ = scan
+    volume, organ, *_ = scan
     inside, outside = volume.geometry.to_world([[36, 36, 20], [36, 36, 22]])
     found = corrected(mask(organ), volume, Hints(include=(tuple(inside),), exclude=(tuple(outside),))).full()
     assert found[36, 36, 20]

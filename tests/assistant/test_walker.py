@@ -34,7 +34,7 @@ def test_without_edges_the_middle_divides():
 def test_the_prior_decides_where_seeds_say_nothing():
     hu = np.zeros((9, 9, 9), np.float32)
     prior = np.where(np.arange(9) < 5, 0.95, 0.05).astype(np.float32)[:, None, None] * np.ones_like(hu)
-    found = walk(hu, prior, seeds((0, 4, 4)), seeds(), np.ones(hu.shape, bool), (1, 1, 1))
+    found = walk(hu, prior, seeds((0, 4, 4)), seeds(), np.ones(hu.shape, bool), (5, 5, 5))
     assert found[:4].all()
     assert not found[6:].any()
 
