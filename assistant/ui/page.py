@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import gradio as gr
 
 from assistant.events import Event, TextToken, ToolProgress
-from assistant.ui import chat, panels, space
+from assistant.ui import chat, mending, panels, prior, space
 from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
@@ -23,7 +23,7 @@ from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
-    from assistant.session import Assistant
+    from assistant.session import Assistant, Session
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Page:
     @property
     def routes(self) -> list[Any]:
         """Routes of the web server beside Gradio's own: what the 3D viewer is given."""
-        return space.routes(self.store.at)
+        return space.routes(self.store.at) + mending.routes(self.store.at)
 
     def _wire(self) -> None:
         w, everything = self.widgets, self.widgets.everything
@@ -89,6 +89,9 @@ class Page:
             widget.input(self._changer(name), widget, picture, **latest)
         w.findings.select(self.choose, None, everything, **latest)
         w.jump.select(self.jump, None, everything, **latest)
+        mending.Mending(self.store, w).wire(quick)
+        if prior.supported():
+            prior.Prior(self.store, w, self._uploaded).wire(once)
 
     # -- studies
 
@@ -107,17 +110,17 @@ class Page:
         if upload is None:
             yield self.widgets.problem(page()["no_file"])
             return
-        path = Path(upload)
+        path, key = Path(upload), _key(request)
+        yield from self._open(request, path.name, lambda: Reading(self._uploaded(key, path), path.name))
 
-        def opened() -> Reading:
-            try:
-                return Reading(self.assistant.open(path), path.name)
-            except BodyMapsError as error:  # where uploads lie is nobody's business
-                raise BodyMapsError(str(error).replace(str(path), path.name)) from error
-            finally:
-                path.unlink(missing_ok=True)
-
-        yield from self._open(request, path.name, opened)
+    def _uploaded(self, key: str, path: Path) -> Session:
+        """A session on an uploaded file, which is deleted once its pixels are in memory."""
+        try:
+            return self.assistant.open(path)
+        except BodyMapsError as error:  # where uploads lie is nobody's business
+            raise BodyMapsError(str(error).replace(str(path), path.name)) from error
+        finally:
+            path.unlink(missing_ok=True)
 
     def open_demo(self, request: gr.Request) -> Iterator[Updates]:
         """Open the demo CT; it is fetched when it is not there yet."""
