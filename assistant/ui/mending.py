@@ -134,7 +134,9 @@ class Mending:
             reading.view.mark = mark
             return str(page()["mend"]["hints"][mark])
 
-        return self._change(request, change)
+        shown = self._change(request, change)
+        shown.pop(self.bar.mark, None)  # the reader may have gone on to the next choice
+        return shown
 
     def undo(self, request: gr.Request) -> Updates:
         def change(reading: Reading) -> str:
