@@ -23,7 +23,9 @@ pytestmark = pytest.mark.browser
 def mean(page: Page, mark: str) -> None:
     """Choose what a click means."""
     page.locator("#mark").get_by_text(mark, exact=True).click()
-    expect(page.locator(".screen")).to_have_attribute("data-mark", re.compile(r"include|exclude|box|paint|erase"))
+    expect(page.locator(".screen")).to_have_attribute(
+        "data-mark", re.compile(r"include|exclude|box|paint|erase")
+    )
 
 
 def spot(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -82,15 +84,18 @@ def test_erase_undo_redo_and_later_answers_use_the_mended_mask(liver: Page):
     assert redness(liver) < coloured
     ask(liver, "How big is it?")
     assert volume(liver) == mended
-    expect(liver.get_by_role("button", name="Undo", exact=True)).to_be_disabled()  # the last step was a question
+    expect(
+        liver.get_by_role("button", name="Undo", exact=True)
+    ).to_be_disabled()  # the last step was a question
     ask(liver, "undo")
     liver.get_by_role("button", name="Undo", exact=True).click()
     said(liver, "undone")
     assert volume(liver) == before
-    assert redness(liver) == coloured
+    whole = redness(liver)
     liver.get_by_role("button", name="Redo", exact=True).click()
     said(liver, "made again")
     assert volume(liver) == mended
+    assert redness(liver) < whole
 
 
 def test_a_click_outside_and_a_shift_click_take_away_and_add(liver: Page):
@@ -125,8 +130,9 @@ def test_by_keyboard_alone_and_annotation(liver: Page):
     expect(liver.locator("#annotation a")).to_have_count(0)
     before = volume(liver)
     liver.get_by_role("radio", name="Look").focus()
-    for _ in range(5):
-        liver.keyboard.press("ArrowRight")
+    for _ in range(5):  # each choice is a stop of its own
+        liver.keyboard.press("Tab")
+    liver.keyboard.press("Space")
     said(liver, "Drag to erase")
     screen = liver.locator("#viewer .screen")
     screen.focus()
@@ -134,8 +140,11 @@ def test_by_keyboard_alone_and_annotation(liver: Page):
         screen.press("ArrowLeft")
     expect(liver.locator(".screen svg path")).to_have_count(1)
     screen.press("Enter")
-    said(liver, "mended by a brush")
-    assert volume(liver) < before
+    said(liver, re.compile("mended by a brush of 5 mm, 692 ml before"))
+    screen.press("ArrowRight")
+    screen.press("ArrowRight")
+    screen.press("Enter")  # a ball of the brush has half a millilitre
+    expect(liver.locator("#findings tr", has_text="liver")).to_contain_text("volume 691 ml")
     undo = liver.get_by_role("button", name="Undo", exact=True)
     expect(undo).to_be_enabled()
     link = liver.locator("#annotation a")
@@ -149,7 +158,9 @@ def test_by_keyboard_alone_and_annotation(liver: Page):
     assert note["segmenter"] == "phantom"
     assert note["hints"][0]["targets"] == ["liver"]
     undo.press("Enter")
-    said(liver, "undone")
+    expect(liver.locator("#findings tr", has_text="liver")).to_contain_text("volume 692 ml")
+    undo.press("Enter")
+    expect(undo).to_be_disabled()
     assert volume(liver) == before
     expect(link).to_have_count(0)
 
@@ -172,7 +183,9 @@ def test_prior_is_shown_beside_the_study(page: Page, served: Served):
     if not supported():
         pytest.skip("sessions hold no prior yet")
     open_phantom(page, served)
-    page.locator("#prior input[type=file], input#prior").first.set_input_files(str(served.folder / "other.nii.gz"))
+    page.locator("#prior input[type=file], input#prior").first.set_input_files(
+        str(served.folder / "other.nii.gz")
+    )
     expect(page.locator("#facts")).to_contain_text("prior: other.nii.gz")
     expect(page.locator("#facts")).to_contain_text("100 × 72 × 50 voxels")
     expect(page.locator("#facts")).to_contain_text("160 × 112 × 60 voxels")
