@@ -31,10 +31,14 @@ def phase_limits() -> list[dict[str, Any]]:
     return _rules()["limits"]
 
 
-def contrast_phase(work: Workspace, progress: Progress | None = None) -> dict[str, Any]:
-    """{"phase", "sure", "mean_hu": {id: HU}, "line"}; phase is None when the aorta tells nothing."""
+def contrast_phase(work: Workspace, progress: Progress | None = None, known: bool = False) -> dict[str, Any]:
+    """{"phase", "sure", "mean_hu": {id: HU}, "line"}; phase is None when the aorta tells nothing.
+
+    known: judge by the masks that are there already, and compute none.
+    """
     data, say = _rules(), words()["describe"]
-    usable = [s for s in data["evidence"] if work.can_find(s)]
+    there = work.known()
+    usable = [s for s in data["evidence"] if (s in there if known else work.can_find(s))]
     if data["needs"] not in usable:
         reason = f"the model cannot segment the {work.words[data['needs']].name}"
         return {

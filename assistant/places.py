@@ -39,11 +39,18 @@ def findings(history: Iterable[Answer]) -> list[Finding]:
             newer = merged.get(key_of(finding))
             if newer is None:
                 merged[key_of(finding)] = finding
-            elif newer.present:
+            elif newer.present and _same_mask(newer, finding):
                 kinds = {m.kind for m in newer.measurements}
                 older = tuple(m for m in finding.measurements if m.kind not in kinds)
                 merged[key_of(finding)] = replace(newer, measurements=newer.measurements + older)
     return list(merged.values())
+
+
+def _same_mask(one: Finding, other: Finding) -> bool:
+    """Numbers of a mask that was mended since are true no more."""
+    return one.voxels is other.voxels or (
+        one.box == other.box and one.voxels is not None and np.array_equal(one.voxels, other.voxels)
+    )
 
 
 def layer_of(finding: Finding, geometry: Geometry, strong: bool) -> Layer | None:

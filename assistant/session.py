@@ -1,11 +1,12 @@
-"""A conversation about one CT: open, ask, stream, undo."""
+"""A conversation about one CT: open, ask, stream, correct, undo, redo."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from assistant.answer import Answer, CallRecord
 from assistant.events import Answered, Event, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
 from assistant.tools import tools
 from assistant.tools.base import Turn
-from assistant.wording import words
+from assistant.wording import compose, words
 from assistant.workspace import Found, Workspace
 from encoders.errors import BodyMapsError, Cancelled
 
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from encoders.segmenters.base import Segmenter
 
 Emit = Callable[[Event], None]
+State = tuple[list[Any], dict[str, Found]]
+"""The messages of a conversation and its mended masks."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A turn that can be taken back, and made again."""
+
+    answer: Answer
+    before: State
+    after: State
 
 
 class Assistant:
@@ -83,9 +95,9 @@ class Session:
         self.prior: Session | None = None
         """The session on an earlier CT of the same patient, see `set_prior`."""
         self._llm = llm
-        self._history: list[Answer] = []
-        self._before: list[tuple[list[Any], dict[str, Found]]] = []
-        """The messages and the mended masks before each answer of the history: where undo goes back to."""
+        self._steps: list[_Step] = []
+        self._undone: list[_Step] = []
+        """What redo makes again, the next one last."""
         self._messages: list[Any] = []
         self._turn: Turn | None = None
         self._emit: Emit = _ignore
@@ -97,7 +109,11 @@ class Session:
 
     @property
     def history(self) -> tuple[Answer, ...]:
-        return tuple(self._history)
+        return tuple(step.answer for step in self._steps)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone)
 
     @cached_property
     def _agent(self) -> Any:
@@ -190,13 +206,45 @@ class Session:
         with self._lock:
             self.prior = prior
 
+    def correct(
+        self,
+        structure: str,
+        include: Sequence[Sequence[float]] = (),
+        exclude: Sequence[Sequence[float]] = (),
+        box: Sequence[Sequence[float]] | None = None,
+        **more: Any,
+    ) -> Answer:
+        """Mend a mask by hand, as a step of the conversation; later answers use the mended mask.
+
+        include, exclude: points inside and outside, RAS+ mm. box: two opposite corners around all of the structure.
+        more: further arguments of the tool: include_voxel, exclude_voxel, box_voxel, radius_mm, brush.
+        Raises BodyMapsError for an unknown structure or marks outside the scan; nothing has changed then.
+        """
+        args: dict[str, Any] = {"targets": [structure]}
+        args |= {"include_mm": _plain(include), "exclude_mm": _plain(exclude)} | more
+        args |= {"box_mm": _plain(box)} if box is not None else {}
+        with self._lock:
+            return self._correct({name: value for name, value in args.items() if value or value == 0})
+
     def undo(self, steps: int = 1) -> None:
         """Forget the last turns. Masks stay, so asking again costs nothing."""
         with self._lock:
-            for _ in range(min(steps, len(self._history))):
-                self._history.pop()
-                self._messages, mended = self._before.pop()
-                self.workspace.restore(mended)
+            for _ in range(min(steps, len(self._steps))):
+                step = self._steps.pop()
+                self._undone.append(step)
+                self._go(step.before)
+
+    def redo(self, steps: int = 1) -> None:
+        """Make turns again that were undone, as long as nothing else was asked since."""
+        with self._lock:
+            for _ in range(min(steps, len(self._undone))):
+                step = self._undone.pop()
+                self._steps.append(step)
+                self._go(step.after)
+
+    def _go(self, state: State) -> None:
+        self._messages, mended = state
+        self.workspace.restore(mended)
 
     def save_all(self, target: str | Path) -> Path:
         """Masks, findings, report and pictures into a folder, or into one file when `target` ends in .zip.
@@ -214,15 +262,11 @@ class Session:
 
         from assistant.agent import speak, tokens
 
-        started = time.perf_counter()
-        prior = self.prior.workspace if self.prior is not None else None
-        self._turn = Turn(self.workspace, out=self.out, history=self.history, prior=prior)
-        self._emit, self._told, self._calls, self._results = emit, False, [], []
-        for warning in self.study.warnings if not self._history else ():
-            self._turn.warn(warning)
-        before, mended = self._messages, self.workspace.mended()
+        started, before = self._begin(emit)
+        turn = self._turn
+        assert turn is not None
         try:
-            messages = speak(self._agent, [*before, HumanMessage(text)])
+            messages = speak(self._agent, [*before[0], HumanMessage(text)])
         except (BodyMapsError, Cancelled):
             raise
         except Exception as error:
@@ -230,30 +274,64 @@ class Session:
                 raise
             raise BodyMapsError(f"the language model did not answer: {_first_line(error)}") from error
         finally:
-            turn, self._turn = self._turn, None
+            self._turn = None
         last = messages[-1]
         for sentence in last.response_metadata.get("removed", ()):
             turn.warn(f"{words()['removed']} ({sentence})")
         for token in tokens(last.text):
             emit(TextToken(token))
-        answer = Answer(
-            request=text,
-            status=self._status(messages[len(before) :]),
-            text=last.text,
+        answer = self._answer(turn, text, self._status(messages[len(before[0]) :]), last.text, started)
+        if any(call.tool == "undo" for call in self._calls):  # taking a step back is no step
+            self.undo(turn.undone)
+        else:
+            self._keep(answer, before, messages)
+        emit(Answered(answer))
+        return answer
+
+    def _correct(self, args: dict[str, Any]) -> Answer:
+        from langchain_core.messages import AIMessage, HumanMessage
+
+        started, before = self._begin(_ignore)
+        turn = self._turn
+        assert turn is not None
+        try:
+            result = self._run("correct", args)
+        finally:
+            self._turn = None
+        if "error" in result:
+            raise BodyMapsError(result["error"])
+        (structure,) = args["targets"]
+        text = words()["correct"]["request"].format(name=self.workspace.words[structure].name)
+        answer = self._answer(turn, text, "act", compose(self._results), started)
+        self._keep(answer, before, [*before[0], HumanMessage(text), AIMessage(answer.text)])
+        return answer
+
+    def _begin(self, emit: Emit) -> tuple[float, State]:
+        """A new turn: when it began, and the state that it began with."""
+        prior = self.prior.workspace if self.prior is not None else None
+        self._turn = Turn(self.workspace, out=self.out, history=self.history, prior=prior)
+        self._emit, self._told, self._calls, self._results = emit, False, [], []
+        for warning in self.study.warnings if not self._steps else ():
+            self._turn.warn(warning)
+        return time.perf_counter(), (self._messages, self.workspace.mended())
+
+    def _answer(self, turn: Turn, request: str, status: str, text: str, started: float) -> Answer:
+        return Answer(
+            request=request,
+            status=status,
+            text=text,
             findings=tuple(turn.findings.values()),
             calls=tuple(self._calls),
             warnings=tuple(turn.warnings),
             seconds=time.perf_counter() - started,
             results=tuple(self._results),
         )
-        if any(call.tool == "undo" for call in self._calls):  # taking a step back is no step
-            self.undo(turn.undone)
-        else:
-            self._before.append((before, mended))
-            self._messages = messages
-            self._history.append(answer)
-        emit(Answered(answer))
-        return answer
+
+    def _keep(self, answer: Answer, before: State, messages: list[Any]) -> None:
+        """Make a turn a step of the history."""
+        self._messages = messages
+        self._steps.append(_Step(answer, before, (messages, self.workspace.mended())))
+        self._undone.clear()
 
     def _run(self, name: str, args: dict[str, Any]) -> Mapping[str, Any]:
         """Run one tool of the current turn, with its events and its record."""
@@ -310,6 +388,11 @@ def _in_words(name: str, args: Mapping[str, Any]) -> str:
     if args.get("within"):
         parts.append(f"within {args['within']}")
     return " ".join([*parts, *(str(m) for m in args.get("measures", ()))]).replace("_", " ")
+
+
+def _plain(points: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Tuples and arrays as lists of numbers."""
+    return [[float(value) for value in point] for point in points]
 
 
 def _first_line(error: Exception) -> str:

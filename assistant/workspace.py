@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,13 +57,15 @@ class Workspace:
         self.computed = 0
         self._found: dict[tuple[str, str], Found] = {}
         self._mended: dict[str, Found] = {}
+        self._replaced: dict[tuple[str, str], Found] = {}
+        """What the segmenter had found in the place of a mended mask, so that undo costs nothing."""
         self._lock = threading.RLock()
 
     # -- what can be looked for
 
     def can_find(self, structure: str) -> bool:
-        """Whether the segmenter knows a structure, or knows the organ of which it can be derived."""
-        supported = self.segmenter.supported()
+        """Whether the segmenter knows a structure, or the organ of which it can be derived, or it was drawn."""
+        supported = self.segmenter.supported() | self._mended.keys()
         rule = rule_for(structure)
         return structure in supported or (rule is not None and rule.organ in supported)
 
@@ -135,7 +137,7 @@ class Workspace:
     def correct(self, found: Found) -> None:
         """Put a mended mask in the place of the segmenter's, until `restore`."""
         with self._lock:
-            self._found[self._key(found.mask.structure)] = found
+            self._put({found.mask.structure: found}, forget=())
             self._mended[found.mask.structure] = found
 
     def mended(self) -> dict[str, Found]:
@@ -144,12 +146,33 @@ class Workspace:
             return dict(self._mended)
 
     def restore(self, mended: dict[str, Found]) -> None:
-        """Go back to an earlier state of mending; what was mended since is segmented anew when asked for."""
+        """Go back, or forward, to another state of mending."""
         with self._lock:
-            for structure in set(self._mended) | set(mended):
-                self._found.pop(self._key(structure), None)
+            self._put(mended, forget=self._mended.keys() - mended.keys())
             self._mended = dict(mended)
-            self._found |= {self._key(s): found for s, found in mended.items()}
+
+    def _put(self, mended: Mapping[str, Found], forget: Iterable[str]) -> None:
+        """Mended masks in, others out; what was derived from either is derived anew when it is asked for."""
+        for structure in forget:
+            key = self._key(structure)
+            self._found.pop(key, None)
+            if key in self._replaced:
+                self._found[key] = self._replaced.pop(key)
+        for structure, found in mended.items():
+            key = self._key(structure)
+            if structure not in self._mended and key in self._found:
+                self._replaced[key] = self._found[key]
+            self._found[key] = found
+        changed = {*mended, *forget}
+        for name, structure in list(self._found):
+            rule = rule_for(structure)
+            derived = rule is not None and structure not in self.segmenter.supported()
+            if (
+                derived
+                and structure not in {*self._mended, *mended}
+                and changed & {rule.organ, *rule.landmarks}
+            ):
+                del self._found[name, structure]
 
     def checked(self, progress: Progress | None) -> Progress:
         """A progress callback that stops the work once this workspace is told to cancel."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import gradio as gr
 
 from assistant.events import Event, TextToken, ToolProgress
-from assistant.ui import chat, panels, space, take, uploads
+from assistant.ui import chat, mending, panels, prior, space, take, uploads
 from assistant.ui.api import Verbs
 from assistant.ui.places import chips
 from assistant.ui.reading import Reading
@@ -25,7 +25,7 @@ from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
     from assistant.answer import Answer
-    from assistant.session import Assistant
+    from assistant.session import Assistant, Session
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Page:
     @property
     def routes(self) -> list[Any]:
         """Routes of the web server beside Gradio's own: what the 3D viewer is given, and what is taken away."""
-        return space.routes(self.store.at) + take.routes(self.store.at)
+        return [*space.routes(self.store.at), *mending.routes(self.store.at), *take.routes(self.store.at)]
 
     def _wire(self) -> None:
         w, everything = self.widgets, self.widgets.everything
@@ -96,6 +96,8 @@ class Page:
             widget.input(self._changer(name), widget, picture, **latest)
         w.findings.select(self.choose, None, everything, **latest)
         w.jump.select(self.jump, None, everything, **latest)
+        mending.Mending(self.store, w).wire(quick)
+        prior.Prior(self.store, w, self._uploaded).wire(once)
 
     # -- studies
 
@@ -114,11 +116,12 @@ class Page:
         if upload is None:
             yield self.widgets.problem(page()["no_file"])
             return
-        path = Path(upload)
-        room = partial(self.store.room, _key(request))
-        yield from self._open(
-            request, path.name, lambda: Reading(uploads.opened(self.assistant, path, room), path.name)
-        )
+        path, key = Path(upload), _key(request)
+        yield from self._open(request, path.name, lambda: Reading(self._uploaded(key, path), path.name))
+
+    def _uploaded(self, key: str, path: Path) -> Session:
+        """A session on an uploaded file, which is deleted once its pixels are in memory."""
+        return uploads.opened(self.assistant, path, partial(self.store.room, key))
 
     def open_demo(self, request: gr.Request) -> Iterator[Updates]:
         """Open the demo CT; it is fetched when it is not there yet."""

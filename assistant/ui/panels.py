@@ -6,41 +6,61 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from assistant.answer import Finding
+from assistant.phase import contrast_phase
 from assistant.places import Key, colour_of, in_words, key_of
 from assistant.ui.places import Chip
 from assistant.ui.reading import Reading
 from assistant.ui.words import page
 from encoders.geometry import Geometry
 
+if TYPE_CHECKING:
+    from assistant.session import Session
+
 
 def facts(reading: Reading | None) -> str:
-    """The study in one line: name, size, spacing, extent. Nothing of the patient."""
+    """The study in one line, and its prior in another: name, size, spacing, extent, phase. Nothing of the patient."""
     if reading is None:
         return f'<p class="facts">{escape(page()["tagline"])}</p>'
-    geometry, say = reading.geometry, page()["facts"]
+    prior = getattr(reading.session, "prior", None)
+    lines = [_facts(reading.name, reading.session)]
+    if prior is not None:
+        lines.append(_facts(page()["prior"]["name"].format(name=reading.prior_name), prior))
+    return "".join(lines)
+
+
+def _facts(name: str, session: Session) -> str:
+    geometry, say = session.study.volume.geometry, page()["facts"]
     extent = np.multiply(geometry.shape, geometry.spacing)
     chips = [
         say["size"].format(*geometry.shape),
         say["spacing"].format(*geometry.spacing),
         say["extent"].format(*extent),
     ]
+    phase = contrast_phase(session.workspace, known=True)
+    if phase["phase"] is not None:
+        chips.append(say["phase"].format(**phase))
     items = "".join(f"<span>{escape(chip)}</span>" for chip in chips)
-    return f'<p class="facts"><strong>{escape(reading.name)}</strong>{items}</p>'
+    return f'<p class="facts"><strong>{escape(name)}</strong>{items}</p>'
 
 
-def notices(credit: str = "", warnings: Sequence[str] = (), error: str = "", busy: str = "") -> str:
-    """Whose the study is, what is odd about it, what went wrong, what is being done: a line each."""
+def notices(
+    credit: str = "", warnings: Sequence[str] = (), error: str = "", busy: str = "", said: str = ""
+) -> str:
+    """Whose the study is, what is odd about it, what went wrong, what is being done, what was: a line each."""
     lines = [f'<p class="notice about">{escape(credit)}</p>'] if credit else []
     lines += [f'<p class="notice warning">{escape(w)}</p>' for w in warnings]
     if error:
         lines.append(f'<p class="notice error" role="alert">{escape(error)}</p>')
     if busy:
         lines.append(f'<p class="notice busy" role="status">{escape(busy)} …</p>')
+    if said:
+        lines.append(f'<p class="notice said" role="status">{escape(said)}</p>')
     return "".join(lines)
 
 
@@ -65,8 +85,10 @@ def viewer(reading: Reading | None) -> str:
         names=", ".join(reading.seen()) or say["nothing"],
     )
     source = _data_uri(reading.picture())
+    mark = f'data-mark="{escape(view.mark)}" data-brush="{reading.brush:.4f}"'
     return (
-        f'<div class="screen" tabindex="0"><img src="{source}" alt="{escape(alt)}" draggable="false"></div>'
+        f'<div class="screen" tabindex="0" {mark}>'
+        f'<img src="{source}" alt="{escape(alt)}" draggable="false"></div>'
     )
 
 

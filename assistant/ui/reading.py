@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 SPACE = "space"
 """What the choice of planes calls the view of all three planes and 3D."""
+LOOK = "look"
+"""What a mark on the picture means when it means nothing; else include, exclude, box, paint or erase."""
+BRUSH_MM = 5.0
+"""Radius of the brush that paints and erases."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class View:
     chosen: Key | None = None
     space: bool = False
     """Whether the three planes and 3D are on show together, instead of one plane's slices."""
+    mark: str = LOOK
 
     @property
     def shown(self) -> str:
@@ -52,7 +57,7 @@ class View:
 class Reading:
     """What one browser session sees.
 
-    name: what the study is called on the page. credit: whose it is, when that must be said.
+    name, prior_name: what the study and its prior are called on the page. credit: whose it is, when that must be said.
     turns: what was said, for each turn the messages of the chat, as plain data.
     chips: all that was offered under answers so far, by their number on the page.
     question: the one that is being answered, or waits for its turn. stopped: the reader wants it no more.
@@ -63,6 +68,7 @@ class Reading:
     credit: str = ""
     turns: list[list[dict[str, Any]]] = field(default_factory=list)
     chips: list[Chip] = field(default_factory=list)
+    prior_name: str = ""
     question: str | None = None
     stopped: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -82,8 +88,31 @@ class Reading:
         return self.session.study.volume.canonical()
 
     @property
+    def warnings(self) -> list[str]:
+        """What is odd about the study, and about its prior."""
+        prior = getattr(self.session, "prior", None)
+        say = page()["prior"]["warning"]
+        return [
+            *self.session.study.warnings,
+            *(say.format(warning=w) for w in (prior.study.warnings if prior is not None else ())),
+        ]
+
+    @property
     def findings(self) -> list[Finding]:
         return findings(self.session.history)
+
+    @property
+    def mending(self) -> str | None:
+        """The structure whose mask is mended: the chosen one, else the newest that was looked for."""
+        found = self.findings
+        chosen = [f for f in found if key_of(f) == self.view.chosen]
+        return next((f.structure for f in (*chosen, *found)), None)
+
+    @property
+    def brush(self) -> float:
+        """The brush's radius as a fraction of the picture's width."""
+        plane, canonical = self.plane, self.canonical.geometry
+        return BRUSH_MM / (canonical.shape[plane.columns] * canonical.spacing[plane.columns])
 
     # -- looking
 

@@ -10,7 +10,8 @@ import gradio as gr
 
 from assistant.events import Event
 from assistant.tools.show import WINDOWS
-from assistant.ui import chat, panels, space, take
+from assistant.ui import chat, panels, prior, space, take
+from assistant.ui.mending import MendBar
 from assistant.ui.reading import SPACE, Reading
 from assistant.ui.words import page
 
@@ -27,6 +28,9 @@ class Widgets:
             gr.HTML(f"<h1>{say['title']}</h1>", elem_id="brand")
             self.facts = gr.HTML(panels.facts(None), elem_id="facts")
             self.upload = gr.UploadButton(say["open"], size="sm", elem_id="open")
+            self.prior = gr.UploadButton(
+                say["prior"]["open"], size="sm", elem_id="prior", visible=prior.supported(), interactive=False
+            )
             self.demo = gr.Button(say["demo"], size="sm", variant="primary", elem_id="demo")
             self.take = gr.HTML(take.html(None), elem_id="take")
         self.notices = gr.HTML("", elem_id="notices")
@@ -79,8 +83,12 @@ class Widgets:
                 0, 1, 0.4, step=0.05, label=say["overlay"], buttons=[], elem_id="opacity"
             )
             self.boxes = gr.Checkbox(True, label=say["boxes"], elem_id="boxes")
+        self.mend = MendBar()
         self.viewer = gr.HTML(
-            panels.viewer(None), elem_id="viewer", js_on_load=_script("screen"), apply_default_css=False
+            panels.viewer(None),
+            elem_id="viewer",
+            js_on_load=_script("screen") + _script("marks"),
+            apply_default_css=False,
         )
         self.space = gr.HTML("", elem_id="space", js_on_load=_script("space"), apply_default_css=False)
         self.slice = gr.Slider(
@@ -93,18 +101,19 @@ class Widgets:
         return [
             *(self.facts, self.upload, self.demo, self.notices, self.chatbot, self.progress, self.question),
             *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.space, self.slice),
-            *(self.findings, self.take),
+            *(self.findings, self.take, self.prior, *self.mend.widgets),
         ]
 
     # -- what they show
 
     def all(self, reading: Reading | None, error: str = "") -> Updates:
-        credit, warnings = (reading.credit, reading.session.study.warnings) if reading else ("", ())
+        credit, warnings = (reading.credit, reading.warnings) if reading else ("", ())
         return {
             self.facts: panels.facts(reading),
             self.notices: panels.notices(credit, warnings, error),
             self.upload: gr.update(interactive=True),
             self.demo: gr.update(interactive=True),
+            self.prior: gr.update(interactive=reading is not None),
             self.findings: panels.findings_table(reading),
             self.take: take.html(reading),
             **self.talk(reading),
@@ -115,7 +124,7 @@ class Widgets:
     def opening(self, text: str) -> Updates:
         """A study is being opened."""
         wait = gr.update(interactive=False)
-        return {self.notices: panels.notices(busy=text), self.upload: wait, self.demo: wait}
+        return {self.notices: panels.notices(busy=text), self.upload: wait, self.demo: wait, self.prior: wait}
 
     def problem(self, text: str) -> Updates:
         """What cannot be done, in a sentence."""
@@ -146,9 +155,10 @@ class Widgets:
     def view(self, reading: Reading | None) -> Updates:
         """The slice on show, and everything that it is shown with."""
         if reading is None:
-            return self.picture(None)
+            return self.picture(None) | self.mend.show(None)
         view = reading.view
         return self.picture(reading) | {
+            **self.mend.show(reading),
             self.plane: view.shown,
             self.window: view.window,
             self.opacity: view.opacity,

@@ -2,11 +2,12 @@ import asyncio
 import json
 import threading
 
+import numpy as np
 import pytest
 
 from assistant.events import Answered, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
 from assistant.session import Session
-from encoders.errors import Cancelled
+from encoders.errors import BodyMapsError, Cancelled
 
 
 def test_opening_computes_nothing(session, segmenter):
@@ -93,6 +94,69 @@ def test_correction_is_undone_too(study, make_segmenter, segmenter):
     assert session.ask("what is the volume of the liver?").findings[0].value("volume") < before
     session.workspace.restore({})
     assert session.ask("what is the volume of the liver?").findings[0].value("volume") == before
+
+
+@pytest.fixture
+def inside(study, make_segmenter):
+    """A voxel deep in the liver, and a point of it in mm."""
+    box = Session(study, make_segmenter()).ask("segment the liver").findings[0].box.voxel
+    voxel = [(a + b) // 2 for a, b in zip(*box, strict=True)]
+    return voxel, study.volume.geometry.to_world(voxel)
+
+
+def test_correction_by_hand_is_a_step_with_undo_and_redo(session, segmenter, inside):
+    before = session.ask("what is the volume of the liver?").findings[0].value("volume")
+    answer = session.correct("liver", exclude=[inside[1]], radius_mm=10, brush=True)
+    assert answer.status == "act"
+    assert "Liver: mended by a brush of 10 mm" in answer.text
+    assert [call.tool for call in answer.calls] == ["correct"]
+    json.dumps(answer.to_dict())
+    mended = answer.findings[0].value("volume")
+    assert mended < before - 3  # a ball of 10 mm has 4.2 ml
+    later = session.ask("how big is it?").findings[0]
+    assert later.structure == "liver"
+    assert later.value("volume") == mended
+    assert not later.mask[tuple(inside[0])]
+    session.undo(2)
+    assert len(session.history) == 1
+    assert session.can_redo
+    assert session.ask("what is the volume of the liver?").findings[0].value("volume") == before
+    assert not session.can_redo  # something else was asked
+    assert segmenter.asked.count("liver") == 1
+
+
+def test_redo_makes_a_correction_again(session, inside):
+    mended = session.correct("liver", exclude=[inside[1]], radius_mm=10, brush=True).findings[0]
+    session.undo()
+    assert session.history == ()
+    session.redo()
+    (answer,) = session.history
+    assert answer.findings[0] is mended
+    assert session.ask("what is the volume of the liver?").findings[0].value("volume") == mended.value(
+        "volume"
+    )
+    session.redo()
+    assert len(session.history) == 2
+
+
+def test_a_correction_that_cannot_be_made_changes_nothing(session):
+    with pytest.raises(BodyMapsError, match="outside the scan"):
+        session.correct("liver", include=[(9e3, 0, 0)])
+    with pytest.raises(BodyMapsError, match="no structure"):
+        session.correct("livre", include=[(0, 0, 0)])
+    assert session.history == ()
+    assert session.workspace.mended() == {}
+
+
+def test_regions_are_derived_anew_from_a_mended_organ(study, organs_only):
+    session = Session(study, organs_only)
+    tail = session.ask("segment the tail of the pancreas").findings[0]
+    corner = [(a + b) / 2 for a, b in zip(*tail.box.world_mm, strict=True)]
+    session.correct("pancreas", exclude=[corner], radius_mm=12, brush=True)
+    again = session.ask("segment the tail of the pancreas").findings[0]
+    assert not np.array_equal(again.mask, tail.mask)
+    session.undo(2)
+    assert np.array_equal(session.ask("segment the tail of the pancreas").findings[0].mask, tail.mask)
 
 
 def test_events_come_in_order(session):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -11,11 +13,17 @@ from assistant.session import Session
 from assistant.tools import NAMES, tools
 from assistant.tools.base import Turn
 from assistant.workspace import Workspace
+from encoders.segmenters.base import Mask
 
 
 @pytest.fixture
 def turn(study, segmenter):
     return Turn(Workspace(study, segmenter))
+
+
+@pytest.fixture
+def make_turn(study, segmenter):
+    return lambda: Turn(Workspace(study, segmenter))
 
 
 def call(turn, tool, **args):
@@ -109,6 +117,78 @@ def test_correct_takes_one_structure_out_of_another(turn):
 
 def test_correct_without_what_leaked_says_what_is_possible(turn):
     assert "take one structure out" in call(turn, "correct", targets=["liver"])["error"]
+
+
+def test_correct_by_points_in_voxels_and_in_millimetres_is_the_same(make_turn):
+    """A bite out of the liver is mended by a click in it."""
+    masks = []
+    for unit in ("voxel", "mm"):
+        turn = make_turn()
+        volume = turn.workspace.study.volume
+        whole = turn.workspace.find(["liver"])["liver"]
+        bitten = whole.mask.full()
+        i, j, k = (int(v) for v in whole.mask.box.centre)
+        bitten[i:, :, :] = False
+        turn.workspace.correct(replace(whole, mask=Mask.from_full("liver", bitten, 0.9)))
+        voxel = [i + 4, j, k]
+        point = voxel if unit == "voxel" else volume.geometry.to_world(voxel).tolist()
+        result = call(turn, "correct", targets=["liver"], **{f"include_{unit}": [point]})
+        assert re.search(r"Liver: mended by 1 point inside, \d+ ml before, \d+ ml now", result["lines"][0])
+        after = turn.workspace.find(["liver"])["liver"].mask
+        assert (after.voxel_count - np.count_nonzero(bitten)) * volume.geometry.voxel_ml > 15
+        assert after.full()[tuple(voxel)]
+        assert "corrected by hand" in result["findings"][0]["method"]
+        masks.append(after.full())
+    assert np.array_equal(*masks)
+
+
+def test_correct_by_a_half_open_box_of_voxels_keeps_what_is_in_it(turn):
+    box = turn.workspace.find(["liver"])["liver"].mask.box
+    half = [list(box.start), [int(box.centre[0]), *box.stop[1:]]]
+    call(turn, "correct", targets=["liver"], box_voxel=half)
+    mended = turn.workspace.find(["liver"])["liver"].mask
+    assert mended.present
+    assert mended.box.stop[0] <= half[1][0]
+
+
+def test_correct_with_a_brush_erases_what_it_touches(turn):
+    before = turn.workspace.find(["liver"])["liver"].mask
+    voxel = [int(v) for v in before.box.centre]
+    result = call(turn, "correct", targets=["liver"], exclude_voxel=[voxel], radius_mm=6, brush=True)
+    after = turn.workspace.find(["liver"])["liver"].mask
+    geometry = turn.workspace.study.volume.geometry
+    gone = np.argwhere(before.full() & ~after.full())
+    distances = np.linalg.norm(geometry.to_world(gone) - geometry.to_world(voxel), axis=-1)
+    assert len(gone)
+    assert distances.max() <= 6
+    assert "a brush of 6 mm" in result["lines"][0]
+
+
+def test_correct_draws_what_the_segmenter_does_not_know(study, organs_only):
+    turn = Turn(Workspace(study, organs_only))
+    assert not turn.workspace.can_find("pancreas_tumor")
+    at = turn.workspace.find(["pancreas"])["pancreas"].mask.box.centre
+    mark = {"include_voxel": [[int(v) for v in at]], "radius_mm": 8}
+    assert "no mask before" in call(turn, "correct", targets=["pancreas_tumor"], **mark)["lines"][0]
+    (found,) = call(turn, "measure", targets=["pancreas_tumor"], measures=["volume"])["findings"]
+    assert found["present"]
+    assert found["quality"]["note"] == "drawn by hand"
+    turn.workspace.restore({})
+    assert not turn.workspace.can_find("pancreas_tumor")
+
+
+def test_correct_refuses_marks_that_mean_nothing(turn):
+    assert "outside the scan" in call(turn, "correct", targets=["liver"], include_mm=[[9e3, 0, 0]])["error"]
+    assert "invalid arguments" in call(turn, "correct", targets=["liver"], include_mm=[[1, 2]])["error"]
+    assert "one mask at a time" in call(turn, "correct", targets=["kidneys"], include_mm=[[0, 0, 0]])["error"]
+    assert turn.workspace.mended() == {}
+
+
+def test_correct_that_changes_nothing_says_so(turn):
+    at = [int(v) for v in turn.workspace.find(["liver"])["liver"].mask.box.centre]
+    line = call(turn, "correct", targets=["liver"], include_voxel=[at], radius_mm=3, brush=True)["lines"][0]
+    assert "changed nothing" in line
+    assert turn.workspace.mended() == {}
 
 
 def test_export_needs_a_folder(turn):
