@@ -141,33 +141,9 @@ class Session:
 
         Raises Cancelled after `cancel`, and BodyMapsError when the tool cannot do it; nothing has changed then.
         """
-        from assistant.wording import compose
-
         with self._lock:
             self.workspace.cancelled.clear()
-            started = time.perf_counter()
-            turn = self._turn = Turn(self.workspace, out=self.out, history=self.history)
-            self._emit, self._told, self._calls, self._results = _ignore, False, [], []
-            before, mended = self._messages, self.workspace.mended()
-            try:
-                result = self._run(tool, dict(args))
-            finally:
-                self._turn = None
-            if "error" in result:
-                raise BodyMapsError(str(result["error"]))
-            answer = Answer(
-                request=_in_words(tool, dict(args)),
-                status=self._status([]),
-                text=compose([result]),
-                findings=tuple(turn.findings.values()),
-                calls=tuple(self._calls),
-                warnings=tuple(turn.warnings),
-                seconds=time.perf_counter() - started,
-                results=(result,),
-            )
-            self._before.append((before, mended))
-            self._history.append(answer)
-            return answer
+            return self._by_hand(tool, dict(args), _in_words(tool, dict(args)))
 
     async def stream(self, text: str) -> AsyncIterator[Event]:
         """The events of one request, the answer last. Closing the iterator early cancels the work."""
@@ -223,8 +199,12 @@ class Session:
         args: dict[str, Any] = {"targets": [structure]}
         args |= {"include_mm": _plain(include), "exclude_mm": _plain(exclude)} | more
         args |= {"box_mm": _plain(box)} if box is not None else {}
+        given = {name: value for name, value in args.items() if value or value == 0}
+        known = self.workspace.words
+        name = known[structure].name if structure in known else structure
+        request = words()["correct"]["request"].format(name=name)
         with self._lock:
-            return self._correct({name: value for name, value in args.items() if value or value == 0})
+            return self._by_hand("correct", given, request)
 
     def undo(self, steps: int = 1) -> None:
         """Forget the last turns. Masks stay, so asking again costs nothing."""
@@ -288,22 +268,21 @@ class Session:
         emit(Answered(answer))
         return answer
 
-    def _correct(self, args: dict[str, Any]) -> Answer:
+    def _by_hand(self, tool: str, args: dict[str, Any], request: str) -> Answer:
+        """One tool as a step of the conversation, with the words that stand for it there."""
         from langchain_core.messages import AIMessage, HumanMessage
 
         started, before = self._begin(_ignore)
         turn = self._turn
         assert turn is not None
         try:
-            result = self._run("correct", args)
+            result = self._run(tool, args)
         finally:
             self._turn = None
         if "error" in result:
-            raise BodyMapsError(result["error"])
-        (structure,) = args["targets"]
-        text = words()["correct"]["request"].format(name=self.workspace.words[structure].name)
-        answer = self._answer(turn, text, "act", compose(self._results), started)
-        self._keep(answer, before, [*before[0], HumanMessage(text), AIMessage(answer.text)])
+            raise BodyMapsError(str(result["error"]))
+        answer = self._answer(turn, request, self._status([]), compose(self._results), started)
+        self._keep(answer, before, [*before[0], HumanMessage(request), AIMessage(answer.text)])
         return answer
 
     def _begin(self, emit: Emit) -> tuple[float, State]:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from assistant.events import Event
 from assistant.tools.show import WINDOWS
-from assistant.ui import chat, panels, prior, space, take
+from assistant.ui import chat, panels, space, take
 from assistant.ui.mending import MendBar
 from assistant.ui.reading import SPACE, Reading
 from assistant.ui.words import page
@@ -28,9 +28,7 @@ class Widgets:
             gr.HTML(f"<h1>{say['title']}</h1>", elem_id="brand")
             self.facts = gr.HTML(panels.facts(None), elem_id="facts")
             self.upload = gr.UploadButton(say["open"], size="sm", elem_id="open")
-            self.prior = gr.UploadButton(
-                say["prior"]["open"], size="sm", elem_id="prior", visible=prior.supported(), interactive=False
-            )
+            self.prior = gr.UploadButton(say["prior"]["open"], size="sm", elem_id="prior", interactive=False)
             self.demo = gr.Button(say["demo"], size="sm", variant="primary", elem_id="demo")
             self.take = gr.HTML(take.html(None), elem_id="take")
         self.notices = gr.HTML("", elem_id="notices")
