@@ -32,7 +32,7 @@ def spot_of(reading, world):
 @pytest.mark.parametrize("plane", PLANES)
 def test_a_mark_is_where_the_picture_shows_it(reading, plane):
     reading.view.plane = plane
-    world = reading.canonical.geometry.to_world(reading.view.at) + [8.0, -6.0, 5.0]
+    world = np.add(reading.canonical.geometry.to_world(reading.view.at), (8.0, -6.0, 5.0))
     world[PLANES[plane].axis] = reading.canonical.geometry.to_world(reading.view.at)[PLANES[plane].axis]
     reading.view.mark = "include"
     (point,) = mending.marks(reading, [spot_of(reading, world)])["include"]
