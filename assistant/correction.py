@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ def corrected(mask: Mask, volume: Volume, hints: Hints) -> Mask:
     )
     part, voxels = volume.crop(whole), np.zeros(whole.shape, bool)
     if mask.box is not None:
-        voxels[mask.box.shifted(np.negative(whole.start)).slices] = mask.voxels
+        voxels[mask.box.shifted([-start for start in whole.start]).slices] = mask.voxels
     if hints.box is not None:
         voxels = _drawn(voxels, part, hints.box)
     for point in hints.include:
@@ -185,10 +186,10 @@ class _Region:
 
     def between(self, low: Point, high: Point) -> Voxels:
         """Voxels between two corners in the world; on an oblique grid a rotated box."""
-        indices = np.stack(np.indices(self._hu.shape), axis=-1)
+        indices = np.moveaxis(np.indices(self._hu.shape), 0, -1)
         world = self._geometry.to_world(indices * self._step + self.box.start)
         least, most = np.minimum(low, high) - 1e-6, np.maximum(low, high) + 1e-6
-        found = ((world >= least) & (world <= most)).all(axis=-1)
+        found = np.all((world >= least) & (world <= most), axis=-1)
         return found if found.any() else np.ones_like(found)  # thinner than a voxel
 
     def write(self, voxels: Voxels, where: Voxels, value: bool) -> None:
@@ -231,7 +232,7 @@ def _reach(point: Point, radius_mm: float, geometry: Geometry) -> Box:
     if (at < 0).any() or (at >= geometry.shape).any():
         raise BodyMapsError(f"the point {_mm(point)} mm lies outside the scan: mark one inside it")
     voxel = Box(_triple(at), _triple(at + 1))
-    return voxel.grown(np.ceil(radius_mm / np.array(geometry.spacing)).astype(int), geometry.shape)
+    return voxel.grown([ceil(radius_mm / step) for step in geometry.spacing], geometry.shape)
 
 
 def _voxel_box(corners: tuple[Point, Point], geometry: Geometry) -> Box:

@@ -166,9 +166,9 @@ class Workspace:
         changed = {*mended, *forget}
         for name, structure in list(self._found):
             rule = rule_for(structure)
-            derived = rule is not None and structure not in self.segmenter.supported()
             if (
-                derived
+                rule is not None
+                and structure not in self.segmenter.supported()
                 and structure not in {*self._mended, *mended}
                 and changed & {rule.organ, *rule.landmarks}
             ):

@@ -183,9 +183,7 @@ def test_prior_is_shown_beside_the_study(page: Page, served: Served):
     if not supported():
         pytest.skip("sessions hold no prior yet")
     open_phantom(page, served)
-    page.locator("#prior input[type=file], input#prior").first.set_input_files(
-        str(served.folder / "other.nii.gz")
-    )
+    page.locator("input[type=file]").nth(1).set_input_files(str(served.folder / "other.nii.gz"))
     expect(page.locator("#facts")).to_contain_text("prior: other.nii.gz")
     expect(page.locator("#facts")).to_contain_text("100 × 72 × 50 voxels")
     expect(page.locator("#facts")).to_contain_text("160 × 112 × 60 voxels")
