@@ -48,9 +48,9 @@ def findings(history: Iterable[Answer]) -> list[Finding]:
 
 def _same_mask(one: Finding, other: Finding) -> bool:
     """Numbers of a mask that was mended since are true no more."""
-    return one.voxels is other.voxels or (
-        one.box == other.box and one.voxels is not None and np.array_equal(one.voxels, other.voxels)
-    )
+    if one.voxels is None or other.voxels is None:
+        return one.voxels is other.voxels
+    return one.box == other.box and np.array_equal(one.voxels, other.voxels)
 
 
 def layer_of(finding: Finding, geometry: Geometry, strong: bool) -> Layer | None:

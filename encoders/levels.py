@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import cc3d
 import numpy as np
 import numpy.typing as npt
 import yaml
@@ -182,5 +183,5 @@ def divide(vertebrae: Bools, probability: Floats, sacrum: Bools, spacing: float)
             continue
         mask = np.zeros(vertebrae.shape, bool)
         mask[tuple(where[own].T)] = True
-        found[name] = mask
+        found[name] = np.asarray(cc3d.largest_k(mask, k=1, connectivity=26)) > 0
     return found
