@@ -21,11 +21,10 @@ pytestmark = pytest.mark.browser
 
 
 def mean(page: Page, mark: str) -> None:
-    """Choose what a click means."""
+    """Choose what a click means, and wait until the picture knows."""
     page.locator("#mark").get_by_text(mark, exact=True).click()
-    expect(page.locator(".screen")).to_have_attribute(
-        "data-mark", re.compile(r"include|exclude|box|paint|erase")
-    )
+    value = {"Inside": "include", "Outside": "exclude"}.get(mark, mark.lower())
+    expect(page.locator(".screen")).to_have_attribute("data-mark", value)
 
 
 def spot(page: Page, x: float, y: float) -> tuple[float, float]:
