@@ -177,10 +177,6 @@ def test_marks_without_a_mask_say_what_to_do(page: Page, served: Served):
 
 
 def test_prior_is_shown_beside_the_study(page: Page, served: Served):
-    from assistant.ui.prior import supported
-
-    if not supported():
-        pytest.skip("sessions hold no prior yet")
     open_phantom(page, served)
     page.locator("input[type=file]").nth(1).set_input_files(str(served.folder / "other.nii.gz"))
     expect(page.locator("#facts")).to_contain_text("prior: other.nii.gz")
