@@ -200,13 +200,14 @@ class EmbeddedSegmenter:
 
         study = self._features(volume, progress)
         logits = decode(self.model, study, self.model.embeddings([levels.GROUP, levels.ANCHOR]))
-        bone, sacrum = (values.cpu().numpy() / self._temperature for values in logits)
+        raw = [values.cpu().numpy() for values in logits]
+        bone, sacrum = (values / self._temperature for values in raw)
         middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
         group, anchor = (
             judge(values, ontology()[name], study.grid.voxel_ml, middle, width)
             for values, name in ((bone, levels.GROUP), (sacrum, levels.ANCHOR))
         )
-        found = levels.divide(group.keep, expit(bone), anchor.keep, study.grid.spacing[0])
+        found = levels.divide(group.keep, expit(raw[0]), anchor.keep, study.grid.spacing[0])
         shape = volume.geometry.shape
         masks = {}
         for name in levels.names():
