@@ -32,15 +32,15 @@ class Box:
     stop: Triple
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", _triple(self.start))
-        object.__setattr__(self, "stop", _triple(self.stop))
+        object.__setattr__(self, "start", as_triple(self.start))
+        object.__setattr__(self, "stop", as_triple(self.stop))
         if any(b <= a for a, b in zip(self.start, self.stop, strict=True)):
             raise BodyMapsError(f"A box needs start < stop on every axis, not {self.start} to {self.stop}.")
 
     @classmethod
     def whole(cls, shape: Sequence[int]) -> Box:
         """The box of a whole grid."""
-        return cls((0, 0, 0), _triple(shape))
+        return cls((0, 0, 0), as_triple(shape))
 
     @classmethod
     def of_mask(cls, mask: npt.NDArray) -> Box | None:
@@ -54,11 +54,11 @@ class Box:
                 return None
             start[axis], stop[axis] = int(hit[0]), int(hit[-1]) + 1
             view = view[(slice(None),) * axis + (slice(start[axis], stop[axis]),)]
-        return cls(_triple(start), _triple(stop))
+        return cls(as_triple(start), as_triple(stop))
 
     @property
     def shape(self) -> Triple:
-        return _triple([b - a for a, b in zip(self.start, self.stop, strict=True)])
+        return as_triple([b - a for a, b in zip(self.start, self.stop, strict=True)])
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
@@ -74,20 +74,20 @@ class Box:
 
     def shifted(self, offset: Sequence[int]) -> Box:
         return Box(
-            _triple(np.add(self.start, offset)),
-            _triple(np.add(self.stop, offset)),
+            as_triple(np.add(self.start, offset)),
+            as_triple(np.add(self.stop, offset)),
         )
 
     def grown(self, margin: int | Sequence[int], shape: Sequence[int]) -> Box:
         """This box with `margin` voxels more on every side, cut at the edges of a grid of `shape`."""
         start = np.maximum(np.subtract(self.start, margin), 0)
         stop = np.minimum(np.add(self.stop, margin), shape)
-        return Box(_triple(start), _triple(stop))
+        return Box(as_triple(start), as_triple(stop))
 
     def intersection(self, other: Box) -> Box | None:
         """The voxels in both boxes; None when they share none."""
         start, stop = np.maximum(self.start, other.start), np.minimum(self.stop, other.stop)
-        return Box(_triple(start), _triple(stop)) if (start < stop).all() else None
+        return Box(as_triple(start), as_triple(stop)) if (start < stop).all() else None
 
     def touches_edge(self, shape: Sequence[int]) -> bool:
         """True when the box reaches a face of a grid of `shape`."""
@@ -111,7 +111,7 @@ class Axes:
         cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
         order = max(permutations(range(3)), key=lambda p: sum(abs(cosines[c, p[c]]) for c in range(3)))
         x, y, z = (bool(cosines[c, order[c]] < 0) for c in range(3))
-        return cls(_triple(order), (x, y, z))
+        return cls(as_triple(order), (x, y, z))
 
     def apply(self, array: npt.NDArray) -> npt.NDArray:
         """A view of a 3D array in the new axis order."""
@@ -129,7 +129,7 @@ class Axes:
             else (box.start[axis], box.stop[axis])
             for axis, flip in zip(self.order, self.flips, strict=True)
         ]
-        return Box(_triple([a for a, _ in pairs]), _triple([b for _, b in pairs]))
+        return Box(as_triple([a for a, _ in pairs]), as_triple([b for _, b in pairs]))
 
     def invert_box(self, box: Box, shape: Sequence[int]) -> Box:
         """A box on the new axes, back on the source grid of `shape`."""
@@ -137,7 +137,7 @@ class Axes:
         for c, (axis, flip) in enumerate(zip(self.order, self.flips, strict=True)):
             a, b, n = box.start[c], box.stop[c], shape[axis]
             start[axis], stop[axis] = (n - b, n - a) if flip else (a, b)
-        return Box(_triple(start), _triple(stop))
+        return Box(as_triple(start), as_triple(stop))
 
     def apply_geometry(self, geometry: Geometry) -> Geometry:
         """The same grid in space, its array in the new axis order."""
@@ -146,7 +146,7 @@ class Axes:
         for c, (axis, flip) in enumerate(zip(self.order, self.flips, strict=True)):
             to_source[axis, c] = -1.0 if flip else 1.0
             to_source[axis, 3] = geometry.shape[axis] - 1.0 if flip else 0.0
-        shape = _triple([geometry.shape[axis] for axis in self.order])
+        shape = as_triple([geometry.shape[axis] for axis in self.order])
         return Geometry(shape, geometry.affine @ to_source)
 
     @property
@@ -180,7 +180,7 @@ class Geometry:
         if not np.array_equal(affine[3], (0, 0, 0, 1)):
             raise BodyMapsError("The last row of the image's affine is not 0 0 0 1.")
         affine.setflags(write=False)
-        object.__setattr__(self, "shape", _triple(self.shape))
+        object.__setattr__(self, "shape", as_triple(self.shape))
         object.__setattr__(self, "affine", affine)
 
     # -- what the grid is
@@ -289,7 +289,7 @@ class Geometry:
         affine = self.affine.copy()
         affine[:3, :3] *= step
         affine[:3, 3] = self.to_world(step / 2 - 0.5)
-        return Geometry(_triple(new), affine)
+        return Geometry(as_triple(new), affine)
 
 
 def _corners(box: Box) -> Points:
@@ -298,6 +298,7 @@ def _corners(box: Box) -> Points:
     return np.array(list(product(*faces)), dtype=np.float64)
 
 
-def _triple(values: npt.ArrayLike) -> Triple:
+def as_triple(values: npt.ArrayLike) -> Triple:
+    """Three whole numbers."""
     i, j, k = (int(v) for v in np.asarray(values).ravel())
     return i, j, k

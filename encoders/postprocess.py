@@ -62,7 +62,7 @@ def host_organs(structure: str, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _within(host: np.ndarray, millimetres: float, voxel_ml: float) -> np.ndarray:
+def within(host: np.ndarray, millimetres: float, voxel_ml: float) -> np.ndarray:
     """The voxels of an isotropic grid at most this far from a mask."""
     import edt
 
@@ -100,7 +100,7 @@ def judge(
         elif structure.side == "right":
             volumes[offsets < -limit] = 0
         if host is not None and "host_mm" in rule:
-            volumes[~np.isin(np.arange(count + 1), parts[_within(host, rule["host_mm"], voxel_ml)])] = 0
+            volumes[~np.isin(np.arange(count + 1), parts[within(host, rule["host_mm"], voxel_ml)])] = 0
         largest = volumes.max()
         order = [
             int(p) for p in np.argsort(-volumes) if volumes[p] > max(rule["min_ml"], rule["share"] * largest)

@@ -7,7 +7,7 @@ Calibration of Modern Neural Networks, ICML 2017). Masks do not change: the thre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,34 +82,35 @@ def fit_temperature(samples: Iterable[Voxels]) -> float:
     return float(np.exp(minimize_scalar(cost, bounds=(low, high), method="bounded").x))
 
 
-def voxels_of(segmenter: EmbeddedSegmenter, case: Case) -> list[Voxels]:
-    """Logits and truth around every structure that a held-out case knows, on the model's grid."""
-    from encoders.inference import decode_in_parts, extract_features
+def voxels_of(segmenter: EmbeddedSegmenter, case: Case, structures: Sequence[str]) -> list[Voxels]:
+    """Logits and truth around every structure that a held-out case knows, on the case's grid.
 
-    model, volume = segmenter.model, volume_of(case)
-    trained = model.config.structures
-    known = {name: (mask, counts) for name, mask, counts, _ in truths(case, trained)}
-    study = extract_features(model, volume)
-    names = list(known)
-    found = []
-    for index, logits in decode_in_parts(model, study, model.embeddings(names)):
-        mask, counts = (array[study.body.slices] for array in known[names[index]])
+    The case has the spacing of the pass that the structures come from.
+    """
+    known = {name: (mask, counts) for name, mask, counts, _ in truths(case, structures)}
+    voxels = []
+    for name, found in segmenter.logits(volume_of(case), list(known)).items():
+        if name not in known:
+            continue
+        mask, counts = (array[found.box.slices] for array in known[name])
         box = Box.of_mask(mask)
         if box is None:
             continue
         near = box.grown(round(MARGIN_MM / case.spacing_mm), mask.shape).slices
         where = counts[near]
-        values = logits.cpu().numpy().astype(np.float32)[near]
-        found.append(Voxels(names[index], values[where], mask[near][where]))
-    return found
+        values = found.logits.cpu().numpy().astype(np.float32)[near]
+        voxels.append(Voxels(name, values[where], mask[near][where]))
+    return voxels
 
 
-def calibrate(segmenter: EmbeddedSegmenter, cases: Iterable[Case]) -> dict[str, Any]:
+def calibrate(
+    segmenter: EmbeddedSegmenter, cases: Iterable[Case], structures: Sequence[str]
+) -> dict[str, Any]:
     """{"temperature", "structures": {id: {"before", "after"}}, "curve"}: errors at temperature 1 and the fitted one.
 
     The temperature is fitted and measured on the same cases, so the errors after it are optimistic.
     """
-    samples = [sample for case in cases for sample in voxels_of(segmenter, case)]
+    samples = [sample for case in cases for sample in voxels_of(segmenter, case, structures)]
     temperature = fit_temperature(samples)
 
     def error(sample: Voxels, t: float) -> float:

@@ -1,4 +1,4 @@
-"""Scores of weights on the cases that a training recipe holds out, on the model's own grid.
+"""Scores of weights on the cases that a training recipe holds out, on a model's own grid.
 
 Only what a case knows takes part: structures that it labels completely, and, for machine labels, only the voxels
 where they can be trusted.
@@ -33,11 +33,11 @@ class Row:
     source: str
 
 
-def held_out_cases(recipe: dict[str, Any], data: Path) -> list[Case]:
-    """The cases that any phase of the recipe holds out."""
+def held_out_cases(recipe: dict[str, Any], data: Path, spacing_mm: float) -> list[Case]:
+    """The cases that any phase of the recipe holds out, on a grid of this spacing."""
     names = {name for phase in recipe["phases"] for name in phase.get("hold_out", ())}
     entries = [entry for entry in recipe["cases"] if entry["name"] in names]
-    return load_cases(entries, data, recipe["model"]["spacing_mm"], cache_dir() / "cases")
+    return load_cases(entries, data, spacing_mm, cache_dir() / "cases")
 
 
 def volume_of(case: Case) -> Volume:

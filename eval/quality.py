@@ -63,15 +63,18 @@ def entry(structure: str, scores: Sequence[Score], looked_plausible: bool) -> di
     return {"level": "unsupported", "dice": None, "cases": 0, "note": "no reference, and not plausible"}
 
 
-def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict[str, Any]:
+def measure_quality(
+    weights: Path, detail: Path | None, recipe: Path, data: Path, demo: Path
+) -> dict[str, Any]:
     """The content of `quality.json`: a level per trained structure and every score behind it.
 
-    weights: a file of `bodymaps train`. recipe, data: as in training. demo: a case folder with ct.nii.gz and STL.
+    weights, detail: files of `bodymaps train`, the second pass may be None. recipe, data: as in training of the last
+    pass. demo: a case folder with ct.nii.gz and STL.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
 
-    segmenter = EmbeddedSegmenter(weights)
+    segmenter = EmbeddedSegmenter(weights, detail)
     trained = sorted(segmenter.supported())
     study = open_study(demo / "ct.nii.gz")
     truths = dict(references(demo, study.volume.shape))
@@ -82,7 +85,8 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
         found = score(masks[name].full(), truths[name], study.volume.geometry.spacing)
         scores.append(Score(name, demo.name, found.dice or 0.0, found.nsd or 0.0, "reference mesh"))
     fits: dict[str, bool] = {}
-    cases = held_out_cases(read_recipe(recipe), data)
+    content = read_recipe(recipe)
+    cases = held_out_cases(content, data, content["model"]["spacing_mm"])
     for case in cases:
         volume = volume_of(case)
         found_masks = segmenter.segment(volume, trained)
@@ -95,8 +99,21 @@ def measure_quality(weights: Path, recipe: Path, data: Path, demo: Path) -> dict
     return {
         "structures": table,
         "scores": [asdict(s) for s in scores],
-        "calibration": calibrate(segmenter, cases),
+        "calibration": _calibrations(weights, segmenter, content, data),
     }
+
+
+def _calibrations(
+    weights: Path, both: EmbeddedSegmenter, recipe: dict[str, Any], data: Path
+) -> dict[str, Any]:
+    """{"first": ..., "second": ...}: each pass on the held-out cases at its own spacing."""
+    alone = EmbeddedSegmenter(weights, None)
+    cases = held_out_cases(recipe, data, alone.model.config.spacing_mm)
+    made = {"first": calibrate(alone, cases, alone.model.config.structures)}
+    if both.detail is not None:
+        cases = held_out_cases(recipe, data, both.detail.config.spacing_mm)
+        made["second"] = calibrate(both, cases, both.detail.config.structures)
+    return made
 
 
 def _fits(mask: Mask, volume: Volume) -> bool:

@@ -75,16 +75,19 @@ def segmentation(
 
 @app.command()
 def quality(
-    recipe: Annotated[Path, typer.Argument(help="The recipe that trained the weights.")],
+    recipe: Annotated[Path, typer.Argument(help="The recipe that trained the weights, of the last pass.")],
     data: Annotated[Path, typer.Option(help="The folder of the training data.")],
     weights: Annotated[Path, typer.Option(help="The weights to measure.")],
+    detail: Annotated[
+        Path | None, typer.Option(help="Weights of the second pass. Default: the first pass alone.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("quality.json"),
 ) -> None:
     """Measure weights on the demo CT and on the recipe's held-out cases: the table that answers quote."""
     from eval.quality import markdown_of, measure_quality
 
     with clean_stdout() as stdout:
-        table = measure_quality(weights, recipe, data, _demo())
+        table = measure_quality(weights, detail, recipe, data, _demo())
         save_json(table, out)
         print(markdown_of(table), file=stdout)
 

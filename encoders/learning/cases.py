@@ -20,6 +20,7 @@ from scipy import ndimage
 
 from encoders.errors import BodyMapsError
 from encoders.files import replacing
+from encoders.learning.borders import grown
 
 OUTSIDE = "outside"
 """Name of the label of everything outside the body."""
@@ -93,16 +94,15 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _resample(array: np.ndarray, zooms: np.ndarray, spacing: float, order: int) -> np.ndarray:
-    """To isotropic `spacing`. Images are averaged over the new voxel first, labels keep the nearest value."""
+    """To isotropic `spacing`. Images are averaged over larger new voxels, labels keep the nearest value."""
     factors = zooms / spacing
     if np.allclose(factors, 1):
         return array
     size = np.maximum(np.round(np.asarray(array.shape) * factors), 1).astype(int)
     if order:
-        import torch
+        from encoders.inference import resample_hu
 
-        data = torch.from_numpy(np.ascontiguousarray(array, np.float32))[None, None]
-        return torch.nn.functional.interpolate(data, tuple(size.tolist()), mode="area")[0, 0].numpy()
+        return resample_hu(array, (int(size[0]), int(size[1]), int(size[2]))).numpy()
     axes = [
         np.minimum(((np.arange(n) + 0.5) / f).astype(int), old - 1)
         for n, f, old in zip(size, factors, array.shape, strict=True)
@@ -183,7 +183,10 @@ class _Labels:
         for name, value in table.items():
             if name not in skip:
                 target = next((new for old, new in aliases.items() if fnmatch(name, old)), name)
-                self.mark(target, (values == value) & certain)
+                mask = (values == value) & certain
+                if name in layer.get("grow", ()) and self.hu is not None:
+                    mask |= grown(mask, self.hu) & (values == 0)
+                self.mark(target, mask)
             elif self.trusted is not None:
                 self.trusted &= values != value
         listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
@@ -220,6 +223,7 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
 
     Its `labels` are layers: a `file` with `names`, the `rule` lungs, or a `teacher` (weights and `structures`).
+    Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
     Raises BodyMapsError when a file of the entry is missing.
     """
     from encoders.packages import fetch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -70,21 +70,22 @@ def phrase_for(structure: str, templates: list[str], rng: np.random.Generator) -
 class Codes:
     """Targets of the text encoder: a unit vector per ontology id.
 
-    Structures that the model knows have their class embedding; every other id has a fixed random direction, so that
-    its phrases stay away from the known ones.
+    Structures that a model knows have their class embedding; every other id has a fixed random direction, so that its
+    phrases stay away from the known ones.
     """
 
     ids: tuple[str, ...]
     vectors: Tensor
 
     @classmethod
-    def of(cls, model: UniversalModel, seed: int = 0) -> Codes:
-        known = model.config.structures
+    def of(cls, models: Sequence[UniversalModel], seed: int = 0) -> Codes:
+        """The codes of one model, or of several passes; where two know a structure the last one's counts."""
+        with torch.no_grad():
+            known = {s: m.embeddings([s])[0].float() for m in models for s in m.config.structures}
         others = [s for s in ontology() if s not in known]
         generator = torch.Generator().manual_seed(seed)
-        random = F.normalize(torch.randn(len(others), model.config.text_dim, generator=generator), dim=1)
-        with torch.no_grad():
-            vectors = torch.cat([model.embeddings(known).float(), random])
+        random = torch.randn(len(others), models[0].config.text_dim, generator=generator)
+        vectors = torch.cat([torch.stack(list(known.values())), F.normalize(random, dim=1)])
         return cls((*known, *others), vectors)
 
 
@@ -99,14 +100,14 @@ def batches(codes: Codes, size: int, seed: int) -> Iterator[tuple[list[str], Ten
 
 
 def train_text_encoder(
-    model: UniversalModel, steps: int = 6000, batch: int = 256, lr: float = 3e-3, seed: int = 0
+    models: Sequence[UniversalModel], steps: int = 6000, batch: int = 256, lr: float = 3e-3, seed: int = 0
 ) -> EmbeddedTextEncoder:
     """Contrastive tuning: each phrase must be closest to its own structure's code, and close to it."""
     from tqdm import trange
 
     torch.manual_seed(seed)
-    codes = Codes.of(model)
-    encoder = EmbeddedTextEncoder(model.config.text_dim)
+    codes = Codes.of(models)
+    encoder = EmbeddedTextEncoder(models[0].config.text_dim)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=lr, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
     stream = batches(codes, batch, seed)
@@ -124,11 +125,11 @@ def train_text_encoder(
     return encoder.eval().requires_grad_(False)
 
 
-def main(weights: Path, out: Path, steps: int = 6000) -> None:
-    """Train the text encoder of a model's weights: `python -m encoders.learning.text WEIGHTS OUT`."""
+def main(out: Path, weights: list[Path], steps: int = 6000) -> None:
+    """Train the text encoder of a model's passes: `python -m encoders.learning.text OUT WEIGHTS [WEIGHTS]`."""
     from encoders.checkpoints import load_model
 
-    train_text_encoder(load_model(weights), steps).save(out)
+    train_text_encoder([load_model(path) for path in weights], steps).save(out)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,11 +36,14 @@ def learning_rate(step: int, total: int, warmup: int, cooldown: int) -> float:
     return min(1.0, (step + 1) / warmup, max(total - step, 0) / max(cooldown, 1))
 
 
-def adopt(model: UniversalModel, other: UniversalModel) -> None:
-    """Starts `model` from the weights of `other`; structures that `other` does not know keep a random embedding."""
+def adopt(model: UniversalModel, other: UniversalModel, fresh: Collection[str] = ()) -> None:
+    """Starts `model` from the weights of `other`.
+
+    `fresh` structures, and those that `other` does not know, keep their random embedding.
+    """
     state = other.state_dict()
     rows = model.class_embedding.detach().clone()
-    shared = [s for s in model.config.structures if s in other.config.structures]
+    shared = [s for s in model.config.structures if s in other.config.structures and s not in fresh]
     old = [other.config.structures.index(s) for s in shared]
     rows[[model.config.structures.index(s) for s in shared]] = state["class_embedding"][old].to(rows.dtype)
     model.load_state_dict({**state, "class_embedding": rows})
@@ -78,13 +81,15 @@ class Trainer:
         config = ModelConfig.from_dict({**ModelConfig(()).to_dict(), **recipe["model"]})
         self.model = UniversalModel(config)
         if recipe.get("init"):
-            adopt(self.model, load_model(Path(recipe["init"])))
+            adopt(self.model, load_model(Path(recipe["init"])), recipe.get("fresh", ()))
         self.model.to(self.device).to(memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]
         self.auxiliary: nn.Linear = self._extra().to(self.device)
         self.trained = [*self.model.parameters(), *self.auxiliary.parameters()]
         embedding = self.model.class_embedding
+        # a detail model is asked in the words of the model before it
+        embedding.requires_grad_(not recipe.get("fixed_embeddings", False))
         others = [p for p in self.trained if p is not embedding]
         # convolution weights are small, embeddings have entries of unit size
         self.optimiser = torch.optim.AdamW(
@@ -100,7 +105,7 @@ class Trainer:
             hybrids = load_transplants(recipe["transplants"], cases, data, cache_dir() / "cases")
             self.weights |= {case.name: recipe["transplants"]["weight"] / len(hybrids) for case in hybrids}
             cases += hybrids
-        for case in implant(recipe.get("implants", {}), cases, recipe["seed"]):
+        for case in implant(recipe.get("implants") or {}, cases, recipe["seed"]):
             kind = recipe["implants"][case.name.split("-")[0]]
             self.weights[case.name] = kind["weight"] / (kind["count"] * len(kind["hosts"]))
             cases.append(case)
@@ -157,6 +162,11 @@ class Trainer:
         save_model(self.average, self.folder / "weights.safetensors", {"step": self.step})
 
     @property
+    def _favoured(self) -> tuple[Collection[str], float]:
+        """The structures that windows are drawn to, and the share of the windows."""
+        return self.recipe.get("favoured", ()), self.recipe.get("favoured_share", 0.45)
+
+    @property
     def _phase(self) -> dict[str, Any]:
         """The phase of this step."""
         phases = self.recipe["phases"]
@@ -192,7 +202,7 @@ class Trainer:
     def _sample(self) -> Sample:
         """A window of a random case, painted or real, with lesions planted in it when the recipe says so."""
         source, synthetic = self._pick()
-        window = draw(source, self.model.config.window, self.rng, self.recipe.get("favoured", ()))
+        window = draw(source, self.model.config.window, self.rng, *self._favoured)
         names = source.case.names
         if synthetic or window.hu is None:
             hu, strength = paint(window, names, self.rng, blobs=self.shapes is None), 1.0
@@ -289,8 +299,11 @@ class Trainer:
         """One step of the optimiser and of the averaged model."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, self.recipe["optimiser"]["clip"])
-        self.optimiser.step()
+        norm = nn.utils.clip_grad_norm_(self.trained, self.recipe["optimiser"]["clip"])
+        if torch.isfinite(
+            norm
+        ):  # now and then a bfloat16 kernel gives NaN gradients, another time it does not
+            self.optimiser.step()
         self.step += 1
         decay = min(self.recipe["optimiser"]["ema"], (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -356,7 +369,9 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     Trainer(content, data, out).run()
     weights = out / "weights.safetensors"
     if "text" in content:
-        train_text_encoder(load_model(weights), content["text"]["steps"]).save(out / "text.safetensors")
+        passes = [Path(content["init"]), weights] if content.get("fixed_embeddings") else [weights]
+        models = [load_model(path) for path in passes]
+        train_text_encoder(models, content["text"]["steps"]).save(out / "text.safetensors")
     return weights
 
 

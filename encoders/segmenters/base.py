@@ -16,6 +16,14 @@ from encoders.volume import Volume
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1) and what is being done; may raise `Cancelled` to stop the work."""
 
+
+def part_of(progress: Progress | None, low: float, high: float) -> Progress | None:
+    """Progress of a step of some work: its 0..1 becomes `low`..`high` of the whole."""
+    if progress is None:
+        return None
+    return lambda done, what: progress(low + (high - low) * done, what)
+
+
 Level = Literal["validated", "experimental", "unsupported"]
 
 

@@ -5,42 +5,57 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from encoders import levels
 from encoders.errors import BodyMapsError
-from encoders.geometry import Box
-from encoders.segmenters.base import Detection, Mask, Progress, Quality
+from encoders.postprocess import host_organs
+from encoders.segmenters.base import Detection, Mask, Progress, Quality, part_of
 from encoders.volume import Volume
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from encoders.detail import FineStudy
+    from encoders.inference import StudyFeatures
+    from encoders.segmenters.passes import Found
+
 WEIGHTS = Path(str(files("encoders").joinpath("weights", "embedded.safetensors")))
+DETAIL = WEIGHTS.with_name("detail.safetensors")
 TEXT = WEIGHTS.with_name("text.safetensors")
 QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
 
 
-class EmbeddedSegmenter:
-    """The text-conditioned universal model with the project's own weights.
+@dataclass(eq=False)
+class _Kept:
+    """A study of which something was computed."""
 
-    The features of the last studies are kept, so that a second question decodes only the new classes.
+    volume: Volume
+    features: StudyFeatures
+    fine: FineStudy | None = None
+
+
+class EmbeddedSegmenter:
+    """The text-conditioned universal model with the project's own weights, in two passes.
+
+    The first pass reads the whole trunk; its features of the last studies are kept, so that a second question decodes
+    only the new classes. The second, finer one looks again near what the first one found.
 
     Args:
         weights: another file written by training; default: the embedded one.
+        detail: weights of the second pass, trained after `weights`; None for none.
         studies_kept: how many studies' features stay in memory (about half a gigabyte each).
     """
 
-    def __init__(self, weights: Path = WEIGHTS, studies_kept: int = 1) -> None:
-        self.name = "embedded" if weights == WEIGHTS else weights.stem
-        self._path = weights
-        self._kept: OrderedDict[int, tuple[Volume, object]] = OrderedDict()
+    def __init__(self, weights: Path = WEIGHTS, detail: Path | None = DETAIL, studies_kept: int = 1) -> None:
+        self.name = "embedded" if (weights, detail) == (WEIGHTS, DETAIL) else weights.stem
+        self._path, self._detail_path = weights, detail
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._studies_kept = studies_kept
 
     @cached_property
@@ -52,16 +67,33 @@ class EmbeddedSegmenter:
     def _measured(self) -> dict[str, dict]:
         return self._records.get("structures", {})
 
-    @property
-    def _temperature(self) -> float:
-        """What logits are divided by before they count as probabilities, see `eval.calibration`."""
-        return self._records.get("calibration", {}).get("temperature", 1.0)
+    def _temperature(self, which: str) -> float:
+        """What a pass's logits are divided by before they count as probabilities, see `eval.calibration`."""
+        return self._records.get("calibration", {}).get(which, {}).get("temperature", 1.0)
+
+    @cached_property
+    def _first(self) -> tuple[str, ...]:
+        """The structures of the first pass; lesions that the second one knows are left to it."""
+        from encoders.checkpoints import read_config
+
+        known = read_config(self._path)[0].structures
+        return tuple(s for s in known if s not in self._refined or not host_organs(s, known))
+
+    @cached_property
+    def _refined(self) -> tuple[str, ...]:
+        """The structures of the second pass."""
+        from encoders.checkpoints import read_config
+
+        return read_config(self._detail_path)[0].structures if self._detail_path else ()
 
     @cached_property
     def _trained(self) -> tuple[str, ...]:
-        from encoders.checkpoints import read_config
+        return tuple(dict.fromkeys([*self._first, *self._refined]))
 
-        return read_config(self._path)[0].structures
+    def _row(self, structure: str) -> Tensor:
+        """(text_dim,) unit-length embedding of a known structure."""
+        model = self.model if structure in self._first else self.detail
+        return model.embeddings([structure])[0]
 
     @cached_property
     def model(self):
@@ -70,6 +102,14 @@ class EmbeddedSegmenter:
         from encoders.device import device
 
         return load_model(self._path).to(device())
+
+    @cached_property
+    def detail(self):
+        """The network of the second pass, None when there is none."""
+        from encoders.checkpoints import load_model
+        from encoders.device import device
+
+        return load_model(self._detail_path).to(device()) if self._detail_path else None
 
     @cached_property
     def text_encoder(self):
@@ -84,7 +124,9 @@ class EmbeddedSegmenter:
 
     def nearest(self, phrase: str) -> tuple[str, float]:
         """The known structure whose embedding is closest to a phrase's, and their cosine similarity."""
-        known = self.model.embeddings(self._trained).cpu()
+        import torch
+
+        known = torch.stack([self._row(s).cpu() for s in self._trained])
         similarity = (self.text_encoder.encode([phrase]) @ known.T)[0]
         best = int(similarity.argmax())
         return self._trained[best], float(similarity[best])
@@ -96,8 +138,9 @@ class EmbeddedSegmenter:
         scaled by how near the phrase is to it.
         """
         structure, similarity = self.nearest(phrase)
-        text = self.text_encoder.encode([phrase]).to(self.model.class_embedding.device)
-        mask = self._masks(volume, [structure], text, progress)[structure]
+        text = self.text_encoder.encode([phrase])[0].to(self.model.class_embedding.device)
+        found = self._find(volume, {structure: text}, progress)[2]
+        mask = found[structure].on_study(structure, volume)
         return dataclasses.replace(mask, confidence=mask.confidence * min(max(similarity, 0.0), 1.0))
 
     def supported(self) -> frozenset[str]:
@@ -115,16 +158,25 @@ class EmbeddedSegmenter:
             entry["level"], entry.get("dice"), entry.get("cases", 0), entry.get("note", ""), detection
         )
 
-    def _features(self, volume: Volume, progress: Progress | None):
+    def _study(self, volume: Volume, progress: Progress | None) -> _Kept:
+        """What is kept of a study; its features are computed at the first question."""
         from encoders.inference import extract_features
 
         key = id(volume)
         if key not in self._kept:  # the volume is kept too, so that its id stays its own
-            self._kept[key] = (volume, extract_features(self.model, volume, progress=progress))
+            self._kept[key] = _Kept(volume, extract_features(self.model, volume, progress=progress))
             while len(self._kept) > self._studies_kept:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        return self._kept[key][1]
+        return self._kept[key]
+
+    def _fine(self, kept: _Kept) -> FineStudy:
+        from encoders.detail import FineStudy
+
+        assert self.detail is not None
+        if kept.fine is None:
+            kept.fine = FineStudy.of(kept.volume, kept.features, self.detail.config.spacing_mm)
+        return kept.fine
 
     def segment(
         self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
@@ -137,108 +189,51 @@ class EmbeddedSegmenter:
         if unknown:
             raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
         drawn = [s for s in structures if s in self._trained]
-        masks = self._masks(volume, drawn, self.model.embeddings(drawn), progress) if drawn else {}
-        if len(drawn) < len(structures):
-            masks |= self._counted(volume, progress)
+        counted = len(drawn) < len(structures)
+        asked = dict.fromkeys([*drawn, *((levels.GROUP, levels.ANCHOR) if counted else ())])
+        kept, first, found = self._find(volume, {s: self._row(s) for s in asked}, progress)
+        masks = {s: found[s].on_study(s, volume) for s in drawn}
+        if counted:
+            masks |= self._counted(kept, first, found)
         return {s: masks[s] for s in structures}
 
-    def _masks(
-        self, volume: Volume, structures: Sequence[str], text: Tensor, progress: Progress | None
-    ) -> dict[str, Mask]:
-        """One mask per row of `text`, judged and named as the structure of the same index."""
-        import torch
+    def logits(self, volume: Volume, structures: Sequence[str]) -> dict[str, Found]:
+        """The last pass of each trained structure on its own grid, before it goes to the study's."""
+        return self._find(volume, {s: self._row(s) for s in structures}, None)[2]
 
-        from encoders.inference import decode_in_parts, to_study_grid
-        from encoders.postprocess import host_organs, judge
-        from prompts.ontology import ontology
+    def _find(
+        self, volume: Volume, wanted: Mapping[str, Tensor], progress: Progress | None
+    ) -> tuple[_Kept, dict[str, Found], dict[str, Found]]:
+        """What is kept of the study, the first pass, and the best of both passes, of structures by their embeddings."""
+        from encoders.segmenters.passes import Pass, first_pass, second_pass
 
-        def scaled(low: float, high: float) -> Progress | None:
-            if progress is None:
-                return None
-            return lambda done, what: progress(low + (high - low) * done, what)
+        refined = [s for s in wanted if s in self._refined]
+        middle = 0.5 if refined else 0.8
+        kept = self._study(volume, part_of(progress, 0.0, middle))
+        before = middle + 0.1 if refined else 1.0
+        organs = [h for s in wanted for h in host_organs(s, self._first)]
+        rows = {s: wanted.get(s, self._row(s)) for s in [*organs, *wanted] if s in self._first}
+        coarse = Pass(self.model, self._temperature("first"))
+        first = first_pass(coarse, kept.features, rows, part_of(progress, middle, before))
+        if not refined:
+            return kept, first, first
+        fine = Pass(self.detail, self._temperature("second"))
+        again = {s: wanted[s] for s in refined}
+        report = part_of(progress, before, 1.0)
+        second = second_pass(fine, kept.features, self._fine(kept), again, first, report)
+        return kept, first, first | second
 
-        study = self._features(volume, scaled(0.0, 0.8))
-        voxel_ml = study.grid.voxel_ml
-        middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
-        report = scaled(0.8, 1.0)
-        hosts = {s: host_organs(s, self._trained) for s in structures}
-        extra = [h for h in dict.fromkeys(h for own in hosts.values() for h in own) if h not in structures]
-        names = [*extra, *structures]
-        # organs first: where a lesion may lie is judged by their masks
-        order = sorted(range(len(names)), key=lambda n: bool(hosts.get(names[n])))
-        names = [names[n] for n in order]
-        if extra:
-            text = torch.cat([self.model.embeddings(extra), text])
-        masks: dict[str, Mask] = {}
-        kept: dict[str, np.ndarray] = {}
-        for index, logits in decode_in_parts(self.model, study, text[order]):
-            structure = names[index]
-            inside = [kept[h] for h in hosts.get(structure, ())]
-            verdict = judge(
-                logits.cpu().numpy() / self._temperature,
-                ontology()[structure],
-                voxel_ml,
-                middle,
-                width,
-                np.logical_or.reduce(inside) if inside else None,
-            )
-            kept[structure] = verdict.keep
-            if structure in structures:
-                masks[structure] = self._to_study(structure, logits, verdict, study, volume, to_study_grid)
-            if report:
-                report((index + 1) / len(names), f"drawing {ontology()[structure].name}")
-        return {structure: masks[structure] for structure in structures}
+    def _counted(self, kept: _Kept, first: dict[str, Found], found: dict[str, Found]) -> dict[str, Mask]:
+        """Every vertebral level; all absent, unsure, when they cannot be counted."""
+        from encoders.segmenters.passes import count_levels
 
-    def _counted(self, volume: Volume, progress: Progress | None) -> dict[str, Mask]:
-        """Every vertebral level, out of the mask of all vertebrae; all absent, unsure, when they cannot be counted."""
-        import torch
-        from scipy.special import expit
-
-        from encoders.inference import decode, to_study_grid
-        from encoders.postprocess import Verdict, judge
-        from prompts.ontology import ontology
-
-        study = self._features(volume, progress)
-        logits = decode(self.model, study, self.model.embeddings([levels.GROUP, levels.ANCHOR]))
-        raw = [values.cpu().numpy() for values in logits]
-        bone, sacrum = (values / self._temperature for values in raw)
-        middle, width = (study.body.shape[0] - 1) / 2, study.body.shape[0]
-        group, anchor = (
-            judge(values, ontology()[name], study.grid.voxel_ml, middle, width)
-            for values, name in ((bone, levels.GROUP), (sacrum, levels.ANCHOR))
-        )
-        found = levels.divide(group.keep, expit(raw[0]), anchor.keep, study.grid.spacing[0])
-        shape = volume.geometry.shape
-        masks = {}
-        for name in levels.names():
-            if name not in found:
-                masks[name] = Mask.absent(name, shape, group.confidence if found else 0.0)
-                continue
-            # towards its neighbours a level ends half-way between their voxels
-            others = logits[0].clone()
-            others[torch.from_numpy(group.keep & ~found[name]).to(others.device)] *= -1
-            verdict = Verdict(found[name], group.confidence)
-            masks[name] = self._to_study(name, others, verdict, study, volume, to_study_grid)
-        return masks
-
-    @staticmethod
-    def _to_study(structure, logits, verdict, study, volume: Volume, to_study_grid) -> Mask:
-        """The kept voxels at the study's own resolution and axis order."""
-        import torch
-        from scipy import ndimage
-
-        geometry = volume.geometry
-        tight = Box.of_mask(verdict.keep)
-        if tight is None:
-            return Mask.absent(structure, geometry.shape, min(max(verdict.confidence, 0.0), 1.0))
-        coarse = tight.grown(2, verdict.keep.shape)
-        near = ndimage.binary_dilation(verdict.keep[coarse.slices], iterations=1)
-        values = logits[coarse.slices].masked_fill(torch.from_numpy(~near).to(logits.device), -8.0)
-        box, mask = to_study_grid(values, coarse.shifted(study.body.start), study.grid, study.canonical)
-        return Mask.from_crop(
-            structure,
-            geometry.shape,
-            geometry.from_canonical_box(box),
-            geometry.from_canonical(np.ascontiguousarray(mask)),
-            min(verdict.confidence, 1.0),
-        )
+        group = first[levels.GROUP]
+        closer = found[levels.GROUP] if levels.GROUP in self._refined else None
+        parts = count_levels(group, first[levels.ANCHOR], kept.features, kept.fine, closer)
+        doubt = group.verdict.confidence if parts else 0.0
+        return {
+            name: parts[name].on_study(name, kept.volume)
+            if name in parts
+            else Mask.absent(name, kept.volume.shape, doubt)
+            for name in levels.names()
+        }

@@ -41,7 +41,7 @@ def _weights(path: str) -> Segmenter:
 
     if not Path(path).is_file():
         raise BodyMapsError(f"no weights at '{path}': give --segmenter weights:FILE.safetensors")
-    return EmbeddedSegmenter(Path(path))
+    return EmbeddedSegmenter(Path(path), detail=None)
 
 
 def _universal(argument: str) -> Segmenter:

@@ -49,7 +49,7 @@ def test_windows_stay_about_inside_the_scan():
     labels[..., :4] = 2
     case = Case("long", 3.0, None, labels, NAMES, frozenset(NAMES), frozenset(), None)
     long = fields(case, np.random.default_rng(0))
-    windows = [draw(long, (24, 24, 60), np.random.default_rng(seed)).labels for seed in range(20)]
+    windows = [draw(long, (24, 24, 60), np.random.default_rng(seed)).labels for seed in range(200)]
     assert np.mean([(w == NAMES.index(OUTSIDE)).float().mean() for w in windows]) < 0.2
     assert np.mean([(w == 2).any() for w in windows]) > 0.25
 

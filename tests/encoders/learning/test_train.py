@@ -5,9 +5,10 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 import yaml
 
-from encoders.checkpoints import read_config
+from encoders.checkpoints import load_model, read_config
 from encoders.learning.train import train
 from encoders.text.embedded import EmbeddedTextEncoder
 
@@ -72,3 +73,26 @@ def test_one_command_runs_the_stages_before(data, monkeypatch):
     train(data / "second.yaml", data, runs / "second", steps=3)
     assert read_config(weights)[1]["step"] == 3
     assert (runs / "first" / "weights.safetensors").stat().st_mtime_ns == ended
+
+
+def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
+    monkeypatch.setenv("BODYMAPS_CACHE", str(data / "cache"))
+    closer = {
+        "extends": "second.yaml",
+        "name": "closer",
+        "seed": 2,
+        "after": str(data / "second.yaml"),
+        "fixed_embeddings": True,
+        "fresh": ["liver"],
+        "model": {"spacing_mm": 1.5, "structures": ["spleen", "liver"]},
+        "favoured": ["spleen"],
+        "favoured_share": 1.0,
+    }
+    (data / "closer.yaml").write_text(yaml.safe_dump(closer))
+    second = load_model(train(data / "closer.yaml", data, data / "runs" / "closer"))
+    first = load_model(data / "runs" / "second" / "weights.safetensors")
+    words = {name: (first.embeddings([name]), second.embeddings([name])) for name in ("spleen", "liver")}
+    assert torch.equal(*words["spleen"])
+    assert not torch.allclose(*words["liver"], atol=0.1)
+    before, after = (model.backbone.refine.weight for model in (first, second))
+    assert not torch.equal(before, after)

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from encoders.checkpoints import save_model
 from encoders.errors import BodyMapsError
@@ -78,6 +79,43 @@ def test_a_lesion_lies_in_its_organ(tiny_model, tmp_path, volume):
     assert list(both) == ["liver_tumor", "liver"]
     assert (alone["liver_tumor"].full() == both["liver_tumor"].full()).all()
     assert not alone["liver_tumor"].full().any() or both["liver"].full().any()
+
+
+@pytest.fixture
+def two_passes(tiny_model, segmenter, tmp_path):
+    """A second pass that knows two organs of the first one, and a lesion that the first one does not know."""
+    config = dataclasses.replace(
+        tiny_model.config, structures=("liver", "kidney_left", "liver_tumor"), spacing_mm=2.0
+    )
+    model = UniversalModel(config)
+    model.decoder.controller.bias.data[-1] = 0.0
+    save_model(model, tmp_path / "detail.safetensors")
+    return EmbeddedSegmenter(segmenter._path, tmp_path / "detail.safetensors")
+
+
+def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume):
+    assert two_passes.supported() >= {"liver", "spleen", "liver_tumor"}
+    told = []
+    closer = two_passes.segment(
+        volume, ["liver", "spleen", "liver_tumor"], lambda done, what: told.append(done)
+    )
+    first = segmenter.segment(volume, ["liver", "spleen"])
+    assert (closer["spleen"].full() == first["spleen"].full()).all()
+    assert not (closer["liver"].full() == first["liver"].full()).all()
+    away = ndimage.distance_transform_edt(~first["liver"].full()) * 3.0
+    assert away[closer["liver"].full()].max() <= 12 + 8
+    assert away[closer["liver_tumor"].full()].max(initial=0) <= 8 + 8
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_a_second_pass_turns_with_the_study(two_passes, volume):
+    flipped = Volume(
+        np.ascontiguousarray(volume.hu[::-1]), Geometry(volume.shape, np.diag([-3.0, 3.0, 3.0, 1.0]))
+    )
+    here = two_passes.segment(volume, ["kidney_left"])["kidney_left"].full()
+    there = two_passes.segment(flipped, ["kidney_left"])["kidney_left"].full()
+    assert (here == there[::-1]).all()
 
 
 def test_an_unsupported_structure_is_refused(segmenter, volume):

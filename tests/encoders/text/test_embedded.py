@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from encoders.learning.text import Codes, misspell, phrase_for, train_text_encoder
 from encoders.text.embedded import EmbeddedTextEncoder, pieces, words
+from encoders.universal import UniversalModel
+from prompts.ontology import ontology
 
 
 def test_words_lose_case_accents_and_punctuation():
@@ -52,8 +56,8 @@ def test_phrases_come_from_the_ontology():
 
 @pytest.mark.timeout(120)
 def test_training_brings_phrases_to_their_codes(tiny_model):
-    encoder = train_text_encoder(tiny_model, steps=400, batch=128)
-    codes = Codes.of(tiny_model)
+    encoder = train_text_encoder([tiny_model], steps=400, batch=128)
+    codes = Codes.of([tiny_model])
     queries = {
         "the left kidney": "kidney_left",
         "hepar": "liver",
@@ -64,3 +68,14 @@ def test_training_brings_phrases_to_their_codes(tiny_model):
     nearest = [codes.ids[int(row)] for row in similarity.argmax(1)]
     right = sum(found == wanted for found, wanted in zip(nearest, queries.values(), strict=True))
     assert right >= 3
+
+
+def test_two_passes_share_one_set_of_codes(tiny_model):
+    config = dataclasses.replace(tiny_model.config, structures=("liver", "liver_tumor"))
+    second = UniversalModel(config)
+    codes = Codes.of([tiny_model, second])
+    for model, structure in ((tiny_model, "spleen"), (second, "liver"), (second, "liver_tumor")):
+        row = codes.vectors[codes.ids.index(structure)]
+        assert torch.allclose(row, model.embeddings([structure])[0])
+    assert sorted(codes.ids) == sorted(ontology())
+    assert torch.allclose(codes.vectors.norm(dim=1), torch.ones(len(codes.ids)))

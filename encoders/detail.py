@@ -1,0 +1,181 @@
+"""The second pass: a finer model inside the boxes of what the first pass found.
+
+Each structure is decoded only near its first mask (or near its host organs, for a lesion): windows of the detail model
+cover the box of that neighbourhood, and voxels farther away cannot be it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import Tensor
+
+from encoders.device import device, mixed_precision
+from encoders.geometry import Box, Geometry, as_triple
+from encoders.inference import AIR_HU, StudyFeatures, blending_weight, resample_hu, window_starts
+from encoders.postprocess import within
+from encoders.segmenters.base import Progress
+from encoders.universal import UniversalModel, body_position
+from encoders.volume import Volume
+
+
+@cache
+def settings() -> dict[str, Any]:
+    """The content of `detail.yaml`."""
+    return yaml.safe_load(files("encoders").joinpath("detail.yaml").read_text())
+
+
+def reach_mm(structure: str) -> float:
+    """How far from its first mask, or from its host organs, a structure may lie."""
+    return next(r["mm"] for r in settings()["reach"] if any(fnmatch(structure, p) for p in r["match"]))
+
+
+@dataclass(frozen=True, eq=False)
+class FineStudy:
+    """A CT on the detail model's grid.
+
+    grid: over the study's field of view in RAS+ order. hu: (X, Y, Z) int16. body: the body's part of the grid.
+    """
+
+    grid: Geometry
+    hu: Tensor
+    body: Box
+
+    @classmethod
+    def of(cls, volume: Volume, coarse: StudyFeatures, spacing_mm: float) -> FineStudy:
+        canonical = volume.canonical()
+        grid = canonical.geometry.resampled(spacing_mm)
+        hu = resample_hu(canonical.hu, grid.shape).round().to(torch.int16)
+        return cls(grid, hu, scaled_box(coarse.body, coarse.grid, grid))
+
+
+def scaled_box(box: Box, source: Geometry, target: Geometry) -> Box:
+    """The voxels of another grid over the same field of view that a box touches."""
+    scale = np.divide(target.shape, source.shape)
+    start = np.floor(np.multiply(box.start, scale) + 1e-6)
+    stop = np.minimum(np.ceil(np.multiply(box.stop, scale) - 1e-6), target.shape)
+    return Box(as_triple(start), as_triple(stop))
+
+
+def nearest(
+    values: np.ndarray, source: Geometry, offset: Sequence[int], target: Geometry, box: Box
+) -> np.ndarray:
+    """An array on part of a grid (from `offset` on), on `box` of another grid over the same field of view.
+
+    Each voxel takes the value of the source voxel that its middle lies in; 0 outside the array.
+    """
+    index, inside = [], []
+    for axis in range(3):
+        scale = source.shape[axis] / target.shape[axis]
+        place = (
+            np.floor((np.arange(box.start[axis], box.stop[axis]) + 0.5) * scale).astype(int) - offset[axis]
+        )
+        inside.append((place >= 0) & (place < values.shape[axis]))
+        index.append(place.clip(0, values.shape[axis] - 1))
+    known = inside[0][:, None, None] & inside[1][:, None] & inside[2]
+    return np.where(known, values[np.ix_(*index)], values.dtype.type(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """Where structures are looked for. box: of the detail grid; gate: bool of `box.shape`."""
+
+    box: Box
+    gate: np.ndarray
+
+    @classmethod
+    def around(
+        cls, mask: np.ndarray, reach: float, coarse: StudyFeatures, fine: FineStudy
+    ) -> Neighbourhood | None:
+        """The voxels at most `reach` mm from a mask on the body's part of the first model's grid."""
+        near = within(mask, reach, coarse.grid.voxel_ml)
+        tight = Box.of_mask(near)
+        if tight is None:
+            return None
+        box = scaled_box(tight.shifted(coarse.body.start), coarse.grid, fine.grid)
+        return cls(box, nearest(near, coarse.grid, coarse.body.start, fine.grid, box))
+
+
+@torch.inference_mode()
+def decode_near(
+    model: UniversalModel,
+    fine: FineStudy,
+    place: Neighbourhood,
+    text: Tensor,
+    progress: Progress | None = None,
+    overlap: float = 0.3,
+) -> Tensor:
+    """Blended logits (C, *place.box.shape) float32 of the classes with these unit-length embeddings (C, text_dim).
+
+    Windows without a voxel of the gate are not run; logits outside the gate are -20.
+    """
+    window = model.config.window
+    cover = _cover(place.box, window, fine.body)
+    hu, position = _cut(fine, cover)
+    gate = torch.zeros(cover.shape, dtype=torch.bool)
+    inner = place.box.shifted([-s for s in cover.start])
+    gate[inner.slices] = torch.from_numpy(place.gate)
+    text = model.conditioning(text)
+    weight = blending_weight(window).to(device())
+    total = torch.zeros(len(text), *cover.shape, device=device())
+    norm = torch.full(cover.shape, 1e-6, device=device())
+    starts = [
+        start
+        for start in product(
+            *(window_starts(n, w, overlap) for n, w in zip(cover.shape, window, strict=True))
+        )
+        if gate[_slices(start, window)].any()
+    ]
+    for number, start in enumerate(starts):
+        part = _slices(start, window)
+        with mixed_precision():
+            features = model.features(
+                hu[part][None].float().to(device()), position[:, *part][None].to(device())
+            )
+            logits = model.decoder.decode(features, text)[0].float()
+        total[(slice(None), *part)] += logits * weight
+        norm[part] += weight
+        if progress:
+            progress((number + 1) / len(starts), "looking closer")
+    result = (total / norm)[(slice(None), *inner.slices)]
+    return result.masked_fill(~torch.from_numpy(place.gate).to(result.device), -20.0)
+
+
+def _slices(start: Sequence[int], window: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(s, s + w) for s, w in zip(start, window, strict=True))
+
+
+def _cover(box: Box, window: Sequence[int], body: Box) -> Box:
+    """The box, widened to a window where it is smaller, inside the body as far as that is large enough.
+
+    It may begin below zero or end past the grid when the body is smaller than a window.
+    """
+    start, stop = [], []
+    for low, high, size, first, last in zip(box.start, box.stop, window, body.start, body.stop, strict=True):
+        if high - low < size:
+            low = (low + high - size) // 2
+            low = min(max(low, first), max(last - size, first))
+            high = low + size
+        start.append(low)
+        stop.append(high)
+    return Box(as_triple(start), as_triple(stop))
+
+
+def _cut(fine: FineStudy, box: Box) -> tuple[Tensor, Tensor]:
+    """Hounsfield units of a box that may reach past the grid into air, and the position across the body."""
+    inside = [(max(a, 0), min(b, n)) for a, b, n in zip(box.start, box.stop, fine.grid.shape, strict=True)]
+    hu = fine.hu[tuple(slice(a, b) for a, b in inside)]
+    padding = [(a - s, e - b) for (a, b), s, e in zip(inside, box.start, box.stop, strict=True)]
+    hu = F.pad(hu, [n for pair in reversed(padding) for n in pair], value=int(AIR_HU))
+    start, stop = (np.subtract(edge, box.start).tolist() for edge in (fine.body.start, fine.body.stop))
+    return hu, body_position(start, stop, box.shape)

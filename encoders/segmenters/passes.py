@@ -1,0 +1,146 @@
+"""The embedded model at work: a first pass over the whole trunk, a second one where something was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.special import expit
+from torch import Tensor
+
+from encoders import levels
+from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm
+from encoders.geometry import Box, Geometry
+from encoders.inference import StudyFeatures, decode_in_parts, to_study_grid
+from encoders.postprocess import Verdict, host_organs, judge
+from encoders.segmenters.base import Mask, Progress, part_of
+from encoders.universal import UniversalModel
+from encoders.volume import Volume
+from prompts.ontology import ontology
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One structure on `box` of a grid over the study's field of view, in RAS+ order.
+
+    verdict: what stays, bool (X, Y, Z), and how sure. logits: (X, Y, Z); above zero is the structure.
+    """
+
+    verdict: Verdict
+    logits: Tensor
+    box: Box
+    grid: Geometry
+
+    def on_study(self, structure: str, volume: Volume) -> Mask:
+        """The kept voxels at the study's own resolution and axis order."""
+        geometry, keep = volume.geometry, self.verdict.keep
+        sure = min(max(self.verdict.confidence, 0.0), 1.0)
+        tight = Box.of_mask(keep)
+        if tight is None:
+            return Mask.absent(structure, geometry.shape, sure)
+        around = tight.grown(2, keep.shape)
+        near = torch.from_numpy(ndimage.binary_dilation(keep[around.slices])).to(self.logits.device)
+        values = self.logits[around.slices].masked_fill(~near, -8.0)
+        box, mask = to_study_grid(values, around.shifted(self.box.start), self.grid, geometry.canonical())
+        return Mask.from_crop(
+            structure,
+            geometry.shape,
+            geometry.from_canonical_box(box),
+            geometry.from_canonical(np.ascontiguousarray(mask)),
+            sure,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A model and what its logits are divided by before they count as probabilities."""
+
+    model: UniversalModel
+    temperature: float
+
+    def judged(self, structure: str, logits: Tensor, box: Box, grid: Geometry, body: Box, host=None) -> Found:
+        """The plausible part of a structure's logits on `box` of a grid; body: where the body lies on it."""
+        width = body.shape[0]
+        middle = body.start[0] + (width - 1) / 2 - box.start[0]
+        values = logits.cpu().numpy() / self.temperature
+        verdict = judge(values, ontology()[structure], grid.voxel_ml, middle, width, host)
+        return Found(verdict, logits, box, grid)
+
+
+def first_pass(
+    own: Pass, study: StudyFeatures, wanted: Mapping[str, Tensor], progress: Progress | None = None
+) -> dict[str, Found]:
+    """Structures by their text embeddings, organs before the lesions that lie in them."""
+    known = own.model.config.structures
+    hosts = {s: host_organs(s, known) for s in wanted}
+    names = sorted(wanted, key=lambda s: bool(hosts[s]))
+    found: dict[str, Found] = {}
+    for index, logits in decode_in_parts(own.model, study, torch.stack([wanted[s] for s in names])):
+        name = names[index]
+        inside = [found[h].verdict.keep for h in hosts[name] if h in found]
+        host = np.logical_or.reduce(inside) if inside else None
+        found[name] = own.judged(name, logits, study.body, study.grid, study.body, host)
+        if progress:
+            progress((index + 1) / len(names), f"drawing {ontology()[name].name}")
+    return found
+
+
+def second_pass(
+    own: Pass,
+    study: StudyFeatures,
+    fine: FineStudy,
+    wanted: Mapping[str, Tensor],
+    first: Mapping[str, Found],
+    progress: Progress | None = None,
+) -> dict[str, Found]:
+    """Structures again by the detail model, near their first mask, or near the organs that a lesion lies in."""
+    groups: dict[tuple[tuple[str, ...], float], list[str]] = {}
+    for name in wanted:
+        near = (name,) if name in first else host_organs(name, tuple(first))
+        groups.setdefault((near, reach_mm(name)), []).append(name)
+    found: dict[str, Found] = {}
+    for number, ((near, reach), names) in enumerate(groups.items()):
+        mask = np.logical_or.reduce([first[n].verdict.keep for n in near])
+        place = Neighbourhood.around(mask, reach, study, fine)
+        if place is None:  # nothing to look closer at
+            found |= dict.fromkeys(names, first[near[0]])
+            continue
+        report = part_of(progress, number / len(groups), (number + 1) / len(groups))
+        text = torch.stack([wanted[name] for name in names])
+        for name, logits in zip(names, decode_near(own.model, fine, place, text, report), strict=True):
+            found[name] = own.judged(name, logits, place.box, fine.grid, fine.body)
+    return found
+
+
+def count_levels(
+    group: Found, anchor: Found, study: StudyFeatures, fine: FineStudy | None, detail: Found | None
+) -> dict[str, Found]:
+    """Vertebral levels out of the first pass's vertebrae and sacrum; drawn in the second pass's, when there is one.
+
+    Empty when they cannot be counted.
+    """
+    spacing = study.grid.spacing[0]
+    raw = group.logits.cpu().numpy()
+    parts = levels.divide(group.verdict.keep, expit(raw), anchor.verdict.keep, spacing)
+    if not parts:
+        return {}
+    drawn = group
+    number = np.zeros(group.verdict.keep.shape, np.uint8)
+    for n, mask in enumerate(parts.values(), start=1):
+        number[mask] = n
+    if detail is not None and fine is not None:
+        # every voxel near the first mask takes the level of the nearest one in it
+        closest = ndimage.distance_transform_edt(number == 0, return_distances=False, return_indices=True)
+        number = nearest(number[tuple(closest)], study.grid, study.body.start, fine.grid, detail.box)
+        drawn = detail
+    found = {}
+    for n, name in enumerate(parts, start=1):
+        keep = drawn.verdict.keep & (number == n)
+        # towards its neighbours a level ends half-way between their voxels
+        others = drawn.logits.clone()
+        others[torch.from_numpy(drawn.verdict.keep & ~keep).to(others.device)] *= -1
+        found[name] = replace(drawn, verdict=Verdict(keep, drawn.verdict.confidence), logits=others)
+    return found
