@@ -12,7 +12,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from encoders import levels
-from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm
+from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm, settings
 from encoders.geometry import Box, Geometry
 from encoders.inference import StudyFeatures, decode_in_parts, to_study_grid
 from encoders.postprocess import Verdict, host_organs, judge
@@ -109,10 +109,19 @@ def second_pass(
             found |= dict.fromkeys(names, first[near[0]])
             continue
         report = part_of(progress, number / len(groups), (number + 1) / len(groups))
-        text = torch.stack([wanted[name] for name in names])
-        for name, logits in zip(names, decode_near(own.model, fine, place, text, report), strict=True):
-            found[name] = own.judged(name, logits, place.box, fine.grid, fine.body)
+        rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
+        text = torch.cat([torch.stack([wanted[name] for name in names]), own.model.embeddings(rivals)])
+        logits = decode_near(own.model, fine, place, text, report)
+        for index, name in enumerate(names):
+            others = [len(names) + n for n, r in enumerate(rivals) if r != name] if name in rivals else []
+            values = against(logits[index], logits[others])
+            found[name] = own.judged(name, values, place.box, fine.grid, fine.body)
     return found
+
+
+def against(own: Tensor, others: Tensor) -> Tensor:
+    """(X, Y, Z) logits that are above zero where a structure is likelier than not, and likelier than (n, ...) others."""
+    return torch.minimum(own, own - others.amax(0)) if len(others) else own
 
 
 def count_levels(

@@ -36,12 +36,14 @@ def _embedded(_: str) -> Segmenter:
     return EmbeddedSegmenter()
 
 
-def _weights(path: str) -> Segmenter:
+def _weights(argument: str) -> Segmenter:
     from encoders.segmenters.embedded import EmbeddedSegmenter
 
-    if not Path(path).is_file():
-        raise BodyMapsError(f"no weights at '{path}': give --segmenter weights:FILE.safetensors")
-    return EmbeddedSegmenter(Path(path), detail=None)
+    path, options = _options("weights", argument, "detail")
+    for file in (path, *options.values()):
+        if not Path(file).is_file():
+            raise BodyMapsError(f"no weights at '{file}': give --segmenter weights:FILE.safetensors")
+    return EmbeddedSegmenter(Path(path), Path(options["detail"]) if options else None)
 
 
 def _universal(argument: str) -> Segmenter:
