@@ -28,6 +28,8 @@ def canonical(call: dict[str, Any]) -> dict[str, Any]:
     if call["tool"] in QUERY_TOOLS:
         form |= {name: args.get(name) for name in ("within", *SIZES, "rank")}
         form["select"] = args.get("select") or "all"
+    elif args.get("select", "all") != "all":
+        form["select"] = args["select"]
     return form
 
 
