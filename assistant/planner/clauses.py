@@ -26,6 +26,7 @@ STRONG = frozenset(
         "screen",
         "report",
         "undo",
+        "redo",
         "export",
         "correct",
         "describe",

@@ -201,7 +201,7 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     """Tools whose verb alone decides."""
     verbs = clause.verbs()
     has_measure = any(item.kind == "measure" and not item.negated for item in clause.items)
-    for tool in ("undo", "screen", "correct", "swap"):
+    for tool in ("undo", "redo", "screen", "correct", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             return replace(base, tool=tool)
     if clause.of("from") and base.excluded:

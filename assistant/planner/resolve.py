@@ -84,6 +84,9 @@ class Resolver(Ellipsis):
     def _undo(self, wish: Wish) -> list[Call]:
         return [Call("undo")]
 
+    def _redo(self, wish: Wish) -> list[Call]:
+        return [Call("redo")]
+
     def _report(self, wish: Wish) -> list[Call]:
         return self._plain("report", wish, focus=False)
 
