@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .compose import Composer
 from .intents import Wish
 
 
@@ -39,10 +43,31 @@ def places(wish: Wish, following: Wish) -> bool:
     return vague and silent and organs and not following.verb
 
 
+def located(wishes: Sequence[Wish], composer: Composer) -> list[Wish | None]:
+    """The wishes with lesions of no organ put where a later sentence says that they are; None for that sentence.
+
+    As in "outline the tumour and measure it. It is in the pancreatic head."
+    """
+    made: list[Wish | None] = list(wishes)
+    for place, wish in enumerate(wishes):
+        said = wish.tool or wish.verb or wish.senses or wish.measures or wish.excluded
+        tells = "in" in wish.flags and not wish.flags - {"in", "inside", "question"} and not said
+        if not (tells and place and wish.targets and all(t.plain and not t.refers for t in wish.targets)):
+            continue
+        for before, earlier in enumerate(wishes[:place]):
+            vague = [t for t in earlier.targets if t.lesion and t.open and not t.refers and not t.sides]
+            hosted = {t: composer.lesion_in(t, wish.targets) for t in vague}
+            if vague and not any(target.missing for target in hosted.values()):
+                made[before] = replace(earlier, targets=tuple(hosted.get(t, t) for t in earlier.targets))
+                made[place] = None
+    return made
+
+
 def is_about(topic: Wish, wish: Wish) -> bool:
     """A wish about the topic before it: it points back, or looks for lesions in it."""
     searching = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
-    return _points_back(wish) or (searching and "in" in topic.flags)
+    told = topic.verb == "state" and any(target.lesion for target in topic.targets)
+    return _points_back(wish) or (searching and ("in" in topic.flags or told))
 
 
 def _points_back(wish: Wish) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .clause import Clause, Item
+from .files import data
 from .joining import Joiner
 from .lexicon import Lexicon
 from .sizes import SizeReader
@@ -99,6 +100,8 @@ class _Builder(Joiner):
         if tag.kind == "unit":
             self.add(Item("unit", tag.value, tag.text))
             return place + 1
+        if tag.kind == "prep" and tag.keys == ("to",) and self.reader.kind(place + 1) == "verb":
+            return place + 1  # "to see and to measure"
         if tag.kind == "verb" and tag.keys == ("do",) and self.reader.kind(place + 1) == "neg":
             return place + 1  # "do not"
         if tag.kind == "verb" and not (tag.value == "exist" and self._quantifies(place)):
@@ -124,11 +127,13 @@ class _Builder(Joiner):
             self.join(found)
             return stop
         if tag.kind == "word":
+            if self._other_thing(place):
+                return place + 1
             self.clause.unknown.append(tag.text)
             return self._unknown_kind(place) or place + 1
         if tag.kind not in ("sign", "range"):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
-        self.link = ""
+        self.link = self.link if tag.kind == "again" else ""
         return place + 1
 
     def _unknown_kind(self, place: int) -> int | None:
@@ -141,6 +146,20 @@ class _Builder(Joiner):
         name = f"{self.tags[place].text} {following.text}"
         self.join([Target(missing=Unsupported(name, ()), text=name)])
         return place + 2
+
+    def _other_thing(self, place: int) -> bool:
+        """A noun that makes another thing of the structure before it: "thyroid cartilage"."""
+        tag = self.tags[place]
+        last = self.clause.items[-1] if self.clause.items else None
+        heads = data("unsupported")["heads"]
+        if last is None or last.kind != "target" or not last.value.plain or tag.keys[-1] not in heads:
+            return False
+        if self.link or self.tags[place - 1].stop != tag.start:
+            return False
+        name = f"{last.value.text} {tag.text}"
+        missing = replace(last.value, ids=(), noun=None, missing=Unsupported(name, last.value.ids), text=name)
+        self.clause.items[-1] = replace(last, value=missing, text=name)
+        return True
 
     def _nothing_yet(self) -> bool:
         return not self.clause.items and not self.clause.unknown

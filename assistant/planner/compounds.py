@@ -18,7 +18,7 @@ class CompoundReader(NumeralReader):
         """The targets of the phrase that starts here, and where it ends; ([], place) when none starts."""
 
     def head_follows(self, at: int) -> bool:
-        while self.kind(at) in ("side", "superl", "ordinal", "number", "maybe") or (
+        while self.kind(at) in ("side", "superl", "ordinal", "number", "maybe", "status") or (
             self.kind(at) == "conj" and self.kind(at + 1) == "side"
         ):
             at += 1
@@ -91,6 +91,13 @@ class CompoundReader(NumeralReader):
             if beside and not target.lesion and self.head_follows(at + 1):
                 _, at = self.read(at + 1)  # "the portal vein near the pancreas"
                 continue
+            chosen = self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest")
+            if target.lesion and target.select == "all" and chosen and not self.head_follows(at):
+                target, at = replace(target, select=self.tags[at].value), at + 1  # "the nodule most big"
+                continue
+            parts = self._divided(target, at)
+            if parts is not None:
+                return parts
             family = target.noun is not None and not target.lesion and self.is_family(self.leaves_of(target))
             if family and self.kind(at) == "prep" and self.tags[at].keys in (("from",), ("between",)):
                 picked, end = self.numbered(at + 1, target)
@@ -104,6 +111,23 @@ class CompoundReader(NumeralReader):
             if joined is None:
                 return target, at
             target, at = joined
+
+    def _divided(self, target: Target, at: int) -> tuple[Target, int] | None:
+        """As in "the liver into its lobes": the parts."""
+        target = self.resolve(target)
+        if not target.plain or self.kind(at) != "prep" or self.tags[at].keys != ("into",):
+            return None
+        step = at + 2 if self.kind(at + 1) == "pronoun" else at + 1
+        found, stop = self.read(step)
+        if len(found) != 1 or found[0].noun is None or not found[0].plural:
+            return None
+        part = self.part_of(found[0], target) if found[0].kind == "part" else found[0]
+        if part is None:
+            return None
+        leaves = set(self.leaves_of(target))
+        parts = {id for leaf in leaves for id in self.lexicon.ontology.regions_of(leaf)} | leaves
+        part = self.resolve(part)
+        return (part, stop) if part.ids and set(self.leaves_of(part)) <= parts else None
 
     def _late_side(self, target: Target, at: int) -> tuple[Target, int] | None:
         """As in "kidney left", "the kidney, right side" where nothing else follows the side."""

@@ -66,10 +66,16 @@ class Ellipsis(Queries):
         for call in last:
             inherited = [self._inherit(scope, call, wish) for scope in scopes]
             senses = call.senses or tuple(call.args.get("measures", ()))
+            if wish.unit and not senses and all(scope.lesion for scope in scopes):
+                made += self._grouped("measure", inherited, ("size",), (), wish.unit)
+                continue
             if senses == ("count",) and any(scope.select != "all" for scope in scopes):
                 senses = ("size",)
             unit = wish.unit or call.args.get("unit")
-            if call.tool == "compare" and "only" in wish.flags:
+            if call.args.get("study"):
+                again = {key: call.args[key] for key in ("study", "status") if call.args.get(key)}
+                made += self._prior(replace(wish, senses=senses, unit=unit, extra=again), inherited)
+            elif call.tool == "compare" and "only" in wish.flags:
                 made += self._grouped("measure", inherited, senses or ("size",), (), unit)
             elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)

@@ -259,7 +259,13 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     compar = clause.of("compar")
     superlative = clause.of("superl")
     senses = tuple(dict.fromkeys(item.value for item in measures))
-    against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
+    status = _status(clause)
+    if status and (base.tool not in ("segment", "export", "report") or base.verb == "show"):
+        tool = None if base.verb == "show" else base.tool
+        base = replace(base, tool=tool, flags=base.flags | {"prior"}, extra=base.extra | {"status": status})
+    lesions = any(target.lesion or target.refers for target in base.targets)
+    fared = bool(clause.of("status")) and lesions  # "is the lesion new?"
+    against_prior = fared or "prior" in base.flags or bool({"growth", "response"} & set(senses))
     if against_prior and base.tool not in ("segment", "locate", "export", "report"):
         said = tuple(sense for sense in senses if sense != "growth")
         kept = said or tuple("size" for _ in senses)
@@ -299,6 +305,23 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         sense = dimension.get(superlative[0].value, "size")
         return replace(base, tool="compare", senses=(sense,), comparison="structures")
     return None
+
+
+_ANY = ("any", "some")
+
+
+def _status(clause: Clause) -> str | None:
+    """Whether only lesions that are new, or gone, are asked for: "any new nodules", "which ones have disappeared".
+
+    "Is the lesion new?" asks how one lesion fared, whatever that was.
+    """
+    targets = [target for target in clause.targets if target.lesion or target.refers]
+    said = [target.status for target in targets if target.status]
+    asking = "exist" in clause.verbs() or _which(clause)
+    several = asking or all(t.plural or t.every or t.text.lower().startswith(_ANY) for t in targets)
+    if clause.of("status") and several and not any(target.plain for target in clause.targets):
+        said += [item.value for item in clause.of("status")]
+    return said[0] if said else None
 
 
 def _dimension(compar: Sequence[Item]) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ class Joiner:
             if not negated and (
                 self._place_of(target)
                 or self._said_already(target)
+                or self._any_of_these(target)
                 or self._picks_out(target)
                 or self._hosts_before(target)
             ):
@@ -230,12 +231,20 @@ class Joiner:
         named = [item.value for item in self.clause.items if item.kind == "target" and item.value.plain]
         return any(self._leaves(other) < leaves for other in named)
 
+    def _any_of_these(self, target: Target) -> bool:
+        """As in "liver mets, anything new?": any of the lesions just named."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if last is None or last.kind != "target" or self.link not in ("", ","):
+            return False
+        any_of = target.lesion == "lesion" and target.open and not (target.refers or target.noun)
+        return any_of and last.value.lesion is not None and not last.value.refers
+
     def add(self, item: Item) -> None:
         if self.negation and item.kind in ("measure", "prior"):
             item = replace(item, negated=True)
             self.negation = None if item.kind == "measure" else self.negation
         self.clause.items.append(replace(item, link=item.link or self.link))
-        if item.kind != "target":
+        if item.kind not in ("target", "again"):  # "..., and the ratio of ...": still joined
             self.link = ""
 
 

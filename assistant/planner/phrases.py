@@ -22,6 +22,7 @@ class _Mods:
     definite: bool = False
     other: bool = False
     maybe: bool = False
+    status: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -57,8 +58,11 @@ class PhraseReader(CompoundReader):
             return self._pointer(place, mods, at)
         if target.lesion is not None:
             target = self._selected(target, before)
-        if target.kind == "adj" and self.kind(at) == "pronoun" and self.tags[at].value == "one":
-            at += 1  # "the pulmonary one"
+            target = replace(target, status=before.status)
+        ones = self.kind(at) == "pronoun" and self.tags[at].keys[-1:] == ("one",)
+        if ones and (target.kind == "adj" or (target.kind == "struct" and not target.lesion)):
+            at += 1  # "the pulmonary one", "the liver one"
+            target = replace(target, kind="adj")
         target, at = self.after(target, at)
         heads.append(self.resolve(target))
         first = heads[0]
@@ -97,6 +101,8 @@ class PhraseReader(CompoundReader):
                 mods.every = True
             elif tag.kind == "verb" and tag.keys == ("any",) and self.head_follows(at + 1):
                 pass
+            elif tag.kind == "status" and (self.head_follows(at + 1) or self._ones(at + 1)):
+                mods.status = tag.value
             elif tag.kind == "maybe" and self.head_follows(at + 1):
                 mods.maybe = True
             elif tag.kind == "number" and mods.nth == 1 and self.head_follows(at + 1):
@@ -208,13 +214,18 @@ class PhraseReader(CompoundReader):
         )
         return replace(base, ids=ids, every=True, kind="universe")
 
+    def _ones(self, at: int) -> bool:
+        return self.kind(at) == "pronoun" and self.tags[at].value == "one"
+
     def _pointer(self, place: int, mods: _Mods, at: int) -> tuple[list[Target], int]:
         """Phrases without a noun: it, both, the other one, the second largest, the first one."""
         text = " ".join(tag.text for tag in self.tags[place : max(at, place + 1)])
         if self.kind(at) == "neighbor":
             return [Target(refers="next", nth=self.tags[at].value, text=text)], at + 1
-        one = self.kind(at) == "pronoun" and self.tags[at].value == "one"
+        one = self._ones(at)
         end = at + 1 if one else at
+        if mods.status and one:
+            return [Target(lesion="lesion", open=True, plural=True, status=mods.status, text=text)], end
         if mods.other:
             return [Target(refers="other", text=text)], end
         if mods.sides:

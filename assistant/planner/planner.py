@@ -8,7 +8,8 @@ from itertools import groupby
 
 from assistant.plan import Plan
 
-from .about import idle, is_about, is_topic, places, restated
+from .about import idle, is_about, is_topic, located, places, restated
+from .arithmetic import compared
 from .clause import Clause
 from .clauses import read_clauses
 from .dialogue import Dialogue
@@ -66,11 +67,13 @@ class Planner(Speaker):
         ]
         clauses = [
             clause
-            for clause in read_clauses(_cut(tag(tokens, self.lexicon), refusals), self.lexicon)
+            for clause in read_clauses(_cut(compared(tag(tokens, self.lexicon)), refusals), self.lexicon)
             if not any(r.start < clause.stop and clause.start < r.stop for r in refusals)
             and not any(start <= clause.start < stop for start, stop in closed)
         ]
-        listed = self._shared(clauses)
+        shared = self._shared(clauses)
+        placed = located([wish for _, wish in shared], resolver.finder.compose)
+        listed = [(clause, wish) for (clause, _), wish in zip(shared, placed, strict=True) if wish]
         for number, (clause, wish) in enumerate(listed):
             if not clause.negated and not self._makes_sense(clause, wish, tokens):
                 continue

@@ -91,7 +91,9 @@ class Resolver(Ellipsis):
         return self._plain("report", wish, focus=False)
 
     def _describe(self, wish: Wish) -> list[Call]:
-        return self._plain("describe", wish, focus=False)
+        """The study; whether all of something is in it can be asked of what has no class, too."""
+        known = tuple(target for target in wish.targets if not target.missing)
+        return self._plain("describe", replace(wish, targets=known), focus=False)
 
     def _export(self, wish: Wish) -> list[Call]:
         return self._plain("export", wish)
@@ -158,6 +160,7 @@ class Resolver(Ellipsis):
             scopes = self._scopes(wish)
             if scopes is None:
                 return []
+            scopes = [self._limited(scope, wish) for scope in scopes]
         else:
             scopes = self.finder.focus()
             if not scopes:

@@ -48,6 +48,8 @@ ORDER = [
     "all",
     "only",
     "maybe",
+    "status",
+    "onscan",
     "yes",
     "seq",
     "conj",
@@ -92,12 +94,22 @@ def prepare(text: str) -> list[Token]:
     for place, token in enumerate(tokens):
         if token.text == "-" and token.kind == "sign":
             around = tokens[max(place - 1, 0) : place + 2]
-            if not (len(around) == 3 and _countable(around[0]) and _countable(around[2])):
+            apart = len(around) == 3 and around[0].stop < token.start and token.stop < around[2].start
+            if not apart and not (len(around) == 3 and _countable(around[0]) and _countable(around[2])):
                 continue
-        elif token.text in ("'", "(", ")", "[", "]", "_"):
+        elif _is_attribute(tokens, place) or token.text in ("'", "(", ")", "[", "]", "_"):
             continue
         kept.append(token)
     return speller().correct(kept)
+
+
+def _is_attribute(tokens: Sequence[Token], place: int) -> bool:
+    """As in "liver.volume": the full stop ends no sentence."""
+    if tokens[place].text != "." or not 0 < place < len(tokens) - 1:
+        return False
+    before, after = tokens[place - 1], tokens[place + 1]
+    tight = before.stop == tokens[place].start and tokens[place].stop == after.start
+    return tight and before.kind == "word" and _means(lexicon(), [after.key], 0, "measure")
 
 
 def _countable(token: Token) -> bool:
@@ -158,12 +170,18 @@ def _longest(
         fitting = [e for e in entries if _fits(e, tokens, keys, place, stop, before, known)]
         if fitting:
             entry = min(fitting, key=lambda e: _RANK[e.kind])
+            if entry.kind == "onscan":
+                return stop, "verb", "describe" if _all_of_it(before) else "exist"
             return stop, entry.kind, _value(entry)
     if token.kind == "number":
         return place + 1, "number", float(token.key)
     if token.text == "-":
-        return place + 1, "range", None
+        return place + 1, "range" if _is_range(tokens, place) else "sign", token.key
     return place + 1, "sign" if token.kind == "sign" else "word", token.key
+
+
+def _is_range(tokens: Sequence[Token], place: int) -> bool:
+    return 0 < place < len(tokens) - 1 and all(_countable(tokens[n]) for n in (place - 1, place + 1))
 
 
 def _value(entry: Entry) -> Any:
@@ -212,6 +230,13 @@ def _fits(
         ):
             return True
         return _number_word(keys, start, stop, known)
+    if entry.kind == "prep" and keys[start:stop] == ["and", "to"]:
+        return not _means(known, keys, stop, "verb")  # "to see and to measure"
+    if entry.kind == "onscan":
+        said = _sentence(before)
+        asked = bool(said) and said[0].keys[0] in _ASKING and not any(tag.kind == "verb" for tag in said)
+        ends = following is None or following.kind == "sign"
+        return ends and asked and last is not None and (last.kind in NOMINAL or _all_of_it(before))
     if entry.kind == "unit":
         return (last is not None and (last.kind in ("number", "prep") or last.kind == "unit")) or span[
             0
@@ -225,6 +250,9 @@ def _fits(
         ends = following is None or following.kind == "sign"
         asked = any(tag.keys[0] in ("is", "be", "are") for tag in before)
         return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
+    if entry.kind == "pronoun" and span[-1].key in _COUNTED and following is not None:
+        counted = any(_means(known, keys, stop, kind) for kind in ("superl", "lesion", "ordinal", "struct"))
+        return not counted and not _means(known, keys, stop - 1, "measure", longer_than=1)
     if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
         return not _means(known, keys, start + 1, "measure", longer_than=1)
     if entry.kind == "verb" and keys[start:stop] == ["correct"] and following is not None:
@@ -240,6 +268,7 @@ def _fits(
     return True
 
 
+_COUNTED = frozenset({"two", "three", "four"})  # "the three biggest": no pronoun
 # "Which segment?" asks for a place only where nothing follows: "which segment is larger" does not.
 _BARE_PLACE = frozenset({"slice", "segment", "lobe", "side", "region", "part", "level", "quadrant"})
 # "Is my liver big?": words that ask for a measure only at the end of a question.
@@ -249,6 +278,26 @@ _PREDICATES = frozenset(
 _BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
 _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
+
+
+_ASKING = frozenset({"is", "be", "are", "was", "were"})
+_WHOLE = frozenset(
+    {"whole", "entire", "complete", "completely", "full", "fully", "entirely", "all", "wholly", "totally"}
+)
+
+
+def _sentence(tags: Sequence[Tag]) -> list[Tag]:
+    """The tags of the sentence that is being read, without what opens it."""
+    begins = max((place + 1 for place, tag in enumerate(tags) if tag.kind == "seq"), default=0)
+    said = list(tags[begins:])
+    while said and said[0].kind in ("again", "conj", "yes", "correction"):
+        said.pop(0)
+    return said
+
+
+def _all_of_it(tags: Sequence[Tag]) -> bool:
+    """As in "is the whole liver ...": it is asked whether all of something is there."""
+    return any(_WHOLE.intersection(tag.keys) for tag in _sentence(tags) if tag.kind in ("all", "filler"))
 
 
 def _numbers_a_segment(
