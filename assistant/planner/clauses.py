@@ -124,7 +124,7 @@ class _Builder(Joiner):
             return place + 2
         found, stop = self.reader.read(place)
         if found:
-            self.join(found)
+            self.join(found, self._tight(place))
             return stop
         if tag.kind == "word":
             if self._other_thing(place):
@@ -133,8 +133,14 @@ class _Builder(Joiner):
             return self._unknown_kind(place) or place + 1
         if tag.kind not in ("sign", "range"):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
-        self.link = self.link if tag.kind == "again" else ""
+        self.link = self.link if tag.kind in ("again", "only") else ""
         return place + 1
+
+    def _tight(self, place: int) -> bool:
+        """Whether only "and" or "or" stands between this noun and the one before, and no article."""
+        around = self.tags[max(place - 2, 0) : place + 1]
+        joined = len(around) == 3 and around[1].kind == "conj" and around[0].kind in NOMINAL
+        return joined and around[0].stop == around[1].start and around[1].stop == around[2].start
 
     def _unknown_kind(self, place: int) -> int | None:
         """A kind of a broad class that is not known ("neck arteries"): not the whole class."""

@@ -161,6 +161,8 @@ class CompoundReader(NumeralReader):
         if self.tags[at].keys in _AWAY and target.lesion is not None and not late and not from_organ:
             return None
         side = self.tags[step].value if self.kind(step) == "side" else None
+        if side == "both" and target.lesion and target.open and not self.head_follows(step):
+            return replace(target, refers="host", every=True), step + 1  # "any lesions in either"
         if side in ("left", "right", "both") and not self.head_follows(step):
             if self.kind(step + 1) == "pronoun" or not (self.sideable(target) or target.lesion):
                 return None

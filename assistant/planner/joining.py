@@ -70,10 +70,13 @@ class Joiner:
         self.clause.items[-1] = replace(last, value=replace(last.value, select=select))
         return stop
 
-    def join(self, found: Sequence[Target]) -> None:
+    def join(self, found: Sequence[Target], tight: bool = False) -> None:
+        """Add the targets of a phrase. tight: only a joining word stands between it and the noun before."""
         negated = self.negation is not None
         for number, target in enumerate(found):
             target = self._shared_side(target) if number == 0 else target
+            if number == 0 and tight:
+                self._share_head(target)
             self._share_back(target)
             target = self._same_lesion(target)
             if not negated and (
@@ -118,6 +121,20 @@ class Joiner:
         joined = self.reader.lesion_in(replace(lesion, within=()), [host])
         return target if joined.missing or joined.refers else joined
 
+    def _share_head(self, target: Target) -> None:
+        """As in "liver and lung tumors": the tumors of both."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if last is None or last.kind != "target" or not (target.lesion and target.plural and target.ids):
+            return
+        one = last.value
+        hosts = set(self.reader.lexicon.leaves(self.reader.lesion_hosts(target.ids)))
+        if not one.plain or target.within or hosts & self._leaves(one):
+            return
+        shared = replace(target, ids=(), open=True, sides=(), text=f"{one.text} {target.text}")
+        hosted = self.reader.lesion_in(shared, [one])
+        if not hosted.missing:
+            self.clause.items[-1] = replace(last, value=hosted)
+
     def _share_back(self, target: Target) -> None:
         """As in "the upper and the lower lobe of the left lung": the side holds for the lobe before, too."""
         last = self.clause.items[-1] if self.clause.items else None
@@ -160,6 +177,15 @@ class Joiner:
         if last is not None and after_lesion and target.refers == "select" and last.value.select == "all":
             chosen = replace(last.value, select=target.select, rank=target.rank)
             self.clause.items[-1] = replace(last, value=chosen)
+            return True
+        if (
+            last is not None
+            and last.kind == "target"
+            and target.refers == "select"
+            and not self.link
+            and last.value.refers in ("one", "it", "them")
+        ):  # "which one is the biggest"
+            self.clause.items[-1] = replace(last, value=target)
             return True
         sided = target.refers == "side" and last is not None and self.link in (",", "")
         lesions = [
@@ -244,7 +270,7 @@ class Joiner:
             item = replace(item, negated=True)
             self.negation = None if item.kind == "measure" else self.negation
         self.clause.items.append(replace(item, link=item.link or self.link))
-        if item.kind not in ("target", "again"):  # "..., and the ratio of ...": still joined
+        if item.kind not in ("target", "again", "only"):  # "..., and the ratio of ...": still joined
             self.link = ""
 
 

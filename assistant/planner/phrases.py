@@ -221,7 +221,9 @@ class PhraseReader(CompoundReader):
         """Phrases without a noun: it, both, the other one, the second largest, the first one."""
         text = " ".join(tag.text for tag in self.tags[place : max(at, place + 1)])
         if self.kind(at) == "neighbor":
-            return [Target(refers="next", nth=self.tags[at].value, text=text)], at + 1
+            more = self.number_at(at + 1) or 1  # "the next two"
+            stop = at + 1 if more == 1 else at + 2
+            return [Target(refers="next", nth=self.tags[at].value, rank=more, text=text)], stop
         one = self._ones(at)
         end = at + 1 if one else at
         if mods.status and one:

@@ -19,7 +19,7 @@ class Pointers(Memory):
         if refers == "nth":
             return self._nth(target)
         if refers == "next":
-            return self._next(target.nth or 1)
+            return self._next(target.nth or 1, target.rank or 1)
         if refers == "number":
             return self._numbered(target.nth or 0)
         if refers == "select":
@@ -165,8 +165,11 @@ class Pointers(Memory):
                 return named
         return self.dialogue.mentions()
 
-    def _next(self, step: int) -> list[Scope] | Problem:
-        """As in "the one below" after L3: the next of the same family."""
+    def _next(self, step: int, count: int = 1) -> list[Scope] | Problem:
+        """As in "the one below" after L3: the next of the same family; `count`: so many of them."""
+        if count > 1:
+            several = [found for n in range(1, count + 1) if isinstance(found := self._next(n * step), list)]
+            return [scope for found in several for scope in found] or Problem("target")
         spine = list(dict.fromkeys(self.lexicon.levels.values()))
         for scope in self.focus()[::-1]:
             if scope.lesion:

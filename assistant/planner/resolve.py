@@ -63,6 +63,9 @@ class Resolver(Ellipsis):
             return self._fill_pending(wish)
         if self._compares_again(wish):
             return self._compare_scopes(wish, self.finder.focus())
+        among = self._among(wish)
+        if among:
+            return self._compare_scopes(replace(wish, senses=("size",)), among)
         if self._repeats(wish):
             return self._repeat(wish)
         if wish.excluded and not wish.targets and wish.tool is None and not wish.senses:
@@ -71,6 +74,14 @@ class Resolver(Ellipsis):
         if scopes is None:
             return []
         return self._calls(wish, scopes)
+
+    def _among(self, wish: Wish) -> list[Scope]:
+        """As in "which one is the biggest?" after several structures: those; nothing after lesions."""
+        picks = bool(wish.targets) and all(target.refers == "select" for target in wish.targets)
+        if not picks or "which" not in wish.flags or wish.senses:
+            return []
+        focus = self.finder.focus()
+        return focus if len(focus) > 1 and not any(scope.lesion for scope in focus) else []
 
     def _swap(self, wish: Wish) -> list[Call]:
         names = " and ".join(target.text for target in wish.targets)
@@ -151,6 +162,10 @@ class Resolver(Ellipsis):
     def _compare(self, wish: Wish) -> list[Call]:
         if wish.comparison == "prior" and "response" in wish.senses:
             wish = self._responding(wish)
+        if not wish.senses and (wish.comparison != "prior" or not any(t.plain for t in wish.targets)):
+            asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
+            last = next((senses for senses in asked if senses), ())
+            wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")))
         if wish.comparison == "prior" and all(target.refers == "one" for target in wish.targets):
             focus = self.finder.focus()
             if "response" in wish.senses:  # of lesions, whatever was spoken of before
@@ -167,10 +182,7 @@ class Resolver(Ellipsis):
                 return self._ask(Problem("target"), wish)
         if wish.comparison == "prior":
             return self._prior(wish, scopes)
-        if not wish.senses:
-            asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
-            last = next((senses for senses in asked if senses), ())
-            wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")) or ("size",))
+        wish = replace(wish, senses=wish.senses or ("size",))
         return self._compare_scopes(wish, self._without_classes(scopes))
 
     def _responding(self, wish: Wish) -> Wish:

@@ -54,6 +54,8 @@ class Finder(Pointers):
         noun = target.noun
         if noun is None or target.sides or target.plural or target.every or self.local:
             return None
+        if target.kind == "part":
+            return self._sister(target)
         pair = [set(self.lexicon.leaves(noun.sides.get(side, ()))) for side in ("left", "right")]
         if not all(pair):
             return None
@@ -62,6 +64,17 @@ class Finder(Pointers):
             for side, members in zip(("left", "right"), pair, strict=True):
                 if leaves and leaves <= members:
                     return Scope(self.lexicon.group_of(noun.sides[side]))
+        return None
+
+    def _sister(self, target: Target) -> Scope | None:
+        """As in "lower" after the right middle lobe, or after the right lung: the part of the same whole."""
+        ontology = self.lexicon.ontology
+        named = target.noun.sides.values() if target.noun else ()
+        for scope in self.focus()[::-1]:
+            wholes = {id for id in (*scope.ids, *ontology[scope.ids[0]].parents) if ontology[id].side}
+            for ids in named:
+                if len(ids) == 1 and wholes.intersection(ontology[ids[0]].parents):
+                    return Scope(ids)
         return None
 
     def _missing(self, target: Target) -> Problem:
@@ -89,7 +102,8 @@ class Finder(Pointers):
         if target.refers == "host":
             if organ is None:
                 return Problem("target", lesion=target.lesion)
-            return self._hosted(target, organ.ids)
+            organs = [s for s in (self.local or self.focus()) if not s.lesion] if target.every else []
+            return self._hosted(target, tuple(id for scope in organs for id in scope.ids) or organ.ids)
         if target.sides and "both" not in target.sides:
             return self._sided_lesion(target)
         known = self.last_lesion(target.lesion)

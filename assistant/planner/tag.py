@@ -22,6 +22,7 @@ ORDER = [
     "condition",
     "finding",
     "correction",
+    "neighbor",
     "again",
     "neg",
     "universe",
@@ -36,7 +37,6 @@ ORDER = [
     "measure",
     "compar",
     "superl",
-    "neighbor",
     "ordinal",
     "op",
     "unit",
@@ -212,7 +212,11 @@ def _fits(
         return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last, known.levels)
     if entry.kind == "part" and span[-1].key in ("upper", "lower", "middle"):
         beside = following is not None and following.key in _BESIDE_LOBE
+        alone = following is None or following.kind == "sign"
+        beside = beside or (alone and all(tag.kind in ("filler", "again", "conj") for tag in before))
         return beside or (last is not None and last.kind in ("side", "conj"))
+    if entry.kind == "neighbor" and stop == start + 1:
+        return following is not None and _means(known, keys, stop, "number")  # "the next two"
     if entry.kind == "op":
         if span[-1].key in _BOUNDS_OR_HU and not _is_size(keys, stop, known):
             return entry.value.startswith("after") and last is not None and last.kind == "unit"
@@ -260,7 +264,10 @@ def _fits(
     if entry.kind == "verb" and keys[start:stop] == ["where"] and following is not None:
         return not _means(known, keys, stop, "measure")  # "where diameter > 8 mm"
     if entry.kind == "verb" and entry.value == "locate" and span[0].key in ("which", "what"):
-        return not _BARE_PLACE.issuperset({span[-1].key}) or following is None or following.kind == "sign"
+        bare = following is None or following.kind == "sign" or _means(known, keys, stop, "pronoun")
+        return not _BARE_PLACE.issuperset({span[-1].key}) or bare
+    if entry.kind == "lesion" and span[-1].key == "target" and stop == start + 1:
+        return span[0].plural and last is not None and last.kind in ("struct", "adj")
     if entry.kind == "lesion" and span[-1].key in ("disease", "thing") and stop == start + 1:
         return following is not None and following.key in ("in", "within", "burden", "load", "inside", "on")
     if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
