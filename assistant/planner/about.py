@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .compose import Composer
 from .intents import Wish
+from .target import Target
 
 
 def idle(wish: Wish) -> bool:
@@ -51,16 +52,21 @@ def located(wishes: Sequence[Wish], composer: Composer) -> list[Wish | None]:
     made: list[Wish | None] = list(wishes)
     for place, wish in enumerate(wishes):
         said = wish.tool or wish.verb or wish.senses or wish.measures or wish.excluded
-        tells = "in" in wish.flags and not wish.flags - {"in", "inside", "question"} and not said
+        told = "in" in wish.flags or all(target.kind == "adj" for target in wish.targets)
+        tells = told and not wish.flags - {"in", "inside", "question"} and not said
         if not (tells and place and wish.targets and all(t.plain and not t.refers for t in wish.targets)):
             continue
         for before, earlier in enumerate(wishes[:place]):
-            vague = [t for t in earlier.targets if t.lesion and t.open and not t.refers and not t.sides]
-            hosted = {t: composer.lesion_in(t, wish.targets) for t in vague}
-            if vague and not any(target.missing for target in hosted.values()):
-                made[before] = replace(earlier, targets=tuple(hosted.get(t, t) for t in earlier.targets))
+            targets = [_placed(target, wish, composer) for target in earlier.targets]
+            if targets != list(earlier.targets) and not any(target.missing for target in targets):
+                made[before] = replace(earlier, targets=tuple(targets))
                 made[place] = None
     return made
+
+
+def _placed(target: Target, told: Wish, composer: Composer) -> Target:
+    vague = target.lesion and target.open and not target.refers and not target.sides
+    return composer.lesion_in(target, told.targets) if vague else target
 
 
 def is_about(topic: Wish, wish: Wish) -> bool:

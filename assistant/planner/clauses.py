@@ -233,6 +233,11 @@ class _Builder(Joiner):
         if self._names_result(tag):
             self.add(Item("result", tag.value, tag.text))
             return
+        if tag.keys in _TAG_QUESTIONS and "state" in self.clause.verbs():
+            self.clause.items = [
+                replace(item, value="exist") if item.value == "state" else item for item in self.clause.items
+            ]
+            return  # "there is a cyst, isn't there?"
         starts = self._starts_clause(place)
         if starts:
             link = self.link
@@ -257,6 +262,10 @@ class _Builder(Joiner):
             return bool(self.clause.items) and (
                 bool(self.link) or (tag.value in STRONG and self._target_follows(place))
             )
+        if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
+            return False  # "go through the kidneys, looking for masses"
+        if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
+            return False  # "how many centimetres does the spleen measure"
         if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
@@ -292,6 +301,7 @@ class _Builder(Joiner):
         self.negation = None
 
 
+_TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
 # Words of comparison that stand between the two things.
 _BETWEEN = ("vs", "versus", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})

@@ -91,9 +91,9 @@ class CompoundReader(NumeralReader):
             if beside and not target.lesion and self.head_follows(at + 1):
                 _, at = self.read(at + 1)  # "the portal vein near the pancreas"
                 continue
-            chosen = self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest")
-            if target.lesion and target.select == "all" and chosen and not self.head_follows(at):
-                target, at = replace(target, select=self.tags[at].value), at + 1  # "the nodule most big"
+            chosen = self._late_choice(at)
+            if target.lesion and target.select == "all" and chosen:
+                target, at = replace(target, select=chosen), at + 1  # "the nodule most big"
                 continue
             parts = self._divided(target, at)
             if parts is not None:
@@ -111,6 +111,14 @@ class CompoundReader(NumeralReader):
             if joined is None:
                 return target, at
             target, at = joined
+
+    def _late_choice(self, at: int) -> str | None:
+        """As in "the nodule most big", "the tumor more small": which one, behind the noun."""
+        if self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest"):
+            return None if self.head_follows(at) else str(self.tags[at].value)
+        if self.kind(at) == "compar" and self.tags[at].keys[0] == "more":
+            return {"size+": "largest", "size-": "smallest"}.get(self.tags[at].value)
+        return None
 
     def _divided(self, target: Target, at: int) -> tuple[Target, int] | None:
         """As in "the liver into its lobes": the parts."""

@@ -34,6 +34,9 @@ class Ellipsis(Queries):
             return wish.tool == "segment" and "same" in wish.flags
         if wish.senses or wish.measures:
             return False
+        other = wish.targets and all(target.refers in ("side", "other") for target in wish.targets)
+        if other and wish.verb == "give" and "which" in wish.flags:
+            return True  # "which volume has the left kidney, and which the right?"
         bounded = wish.verb == "give" and wish.size is not None and not wish.targets
         return bounded or wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
 

@@ -88,9 +88,16 @@ def wishes(clause: Clause) -> list[Wish]:
         made.append(replace(base, targets=tuple(targets), senses=tuple(senses), tool="measure"))
     joined = any(item.link for item in measures) and not base.targets
     if _also_mask(base, joined) and made:
-        everything = tuple(target for wish in made for target in wish.targets)
+        everything = tuple(target for target in _before_distance(clause) if target in base.targets)
         made.insert(0, replace(base, targets=everything, senses=()))
     return made
+
+
+def _before_distance(clause: Clause) -> list[Target]:
+    """The targets less those that only a distance is asked to: "and does it touch the bladder"."""
+    far = next((n for n, i in enumerate(clause.items) if i.kind == "measure" and i.value == "distance"), None)
+    first = [item.value for item in clause.items[:far] if item.kind == "target" and not item.negated]
+    return first or clause.targets
 
 
 def _with_bounds_turned(clause: Clause) -> Clause:
@@ -300,7 +307,8 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
     chosen = [target for target in base.targets if target.plain and target.select != "all"]
     if chosen and len(chosen) == len(base.targets) and _which(clause):
         return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")
-    if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
+    several = len(base.targets) > 1  # "the densest of L1, L2 and L3"
+    if superlative and (_which(clause) or several) and base.targets and all(t.plain for t in base.targets):
         dimension = {"longest": "length", "shortest": "length", "densest": "density"}
         sense = dimension.get(superlative[0].value, "size")
         return replace(base, tool="compare", senses=(sense,), comparison="structures")

@@ -57,6 +57,11 @@ class Pointers(Memory):
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
 
+    def together(self) -> list[Scope]:
+        """What can be compared where nothing is named: the last things, and the one before where it is one."""
+        focus = self.focus()
+        return self._with_earlier(focus) if len(focus) == 1 else focus
+
     def _last_of(self, number: int) -> list[Scope]:
         """As in "all three": the last so many things that were named."""
         found: list[Scope] = []

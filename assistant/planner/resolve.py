@@ -177,7 +177,7 @@ class Resolver(Ellipsis):
                 return []
             scopes = [self._limited(scope, wish) for scope in scopes]
         else:
-            scopes = self.finder.focus()
+            scopes = self.finder.together()
             if not scopes:
                 return self._ask(Problem("target"), wish)
         if wish.comparison == "prior":

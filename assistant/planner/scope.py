@@ -62,7 +62,8 @@ class Finder(Pointers):
         for scope in self.focus()[::-1]:
             leaves = set(self.lexicon.leaves(scope.within if scope.lesion else scope.ids))
             for side, members in zip(("left", "right"), pair, strict=True):
-                if leaves and leaves <= members:
+                other = pair[1] if members is pair[0] else pair[0]
+                if leaves and (leaves <= members or (members <= leaves and not other <= leaves)):
                     return Scope(self.lexicon.group_of(noun.sides[side]))
         return None
 
@@ -110,7 +111,8 @@ class Finder(Pointers):
         if known and not loose and (target.definite or target.select != "all" or not target.plural):
             return self._limited(replace(known, select="all", rank=None), target)
         if organ and not target.every:
-            hosted = self._hosted(target, organ.ids)
+            organs = tuple(id for scope in self.focus() if not scope.lesion for id in scope.ids)
+            hosted = self._hosted(target, organs or organ.ids)
             if not isinstance(hosted, Problem):
                 return hosted
         if target.noun is not None:

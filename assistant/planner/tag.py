@@ -22,6 +22,7 @@ ORDER = [
     "condition",
     "finding",
     "correction",
+    "total",
     "neighbor",
     "again",
     "neg",
@@ -172,6 +173,8 @@ def _longest(
             entry = min(fitting, key=lambda e: _RANK[e.kind])
             if entry.kind == "onscan":
                 return stop, "verb", "describe" if _all_of_it(before) else "exist"
+            if entry.kind == "total":
+                return stop, "pronoun", "them"
             return stop, entry.kind, _value(entry)
     if token.kind == "number":
         return place + 1, "number", float(token.key)
@@ -205,6 +208,8 @@ def _fits(
         return False
     following = tokens[stop] if stop < len(tokens) else None
     last = next((tag for tag in reversed(before) if tag.kind != "filler"), None)
+    alone = all(tag.kind in ("filler", "again", "conj", "yes") for tag in _sentence(before))
+    alone = alone and (following is None or following.kind == "sign")
     unnumbered = entry.kind in ("struct", "numbered") and span[-1].key == "segment"
     if unnumbered and not span[-1].plural and following is not None and following.key in _ARTICLES:
         return False
@@ -212,9 +217,13 @@ def _fits(
         return _numbers_a_segment(span[0], following, tokens[stop + 1 : stop + 2], last, known.levels)
     if entry.kind == "part" and span[-1].key in ("upper", "lower", "middle"):
         beside = following is not None and following.key in _BESIDE_LOBE
-        alone = following is None or following.kind == "sign"
-        beside = beside or (alone and all(tag.kind in ("filler", "again", "conj") for tag in before))
-        return beside or (last is not None and last.kind in ("side", "conj"))
+        return beside or alone or (last is not None and last.kind in ("side", "conj"))
+    if entry.kind == "total":
+        return alone
+    if entry.kind == "measure" and span[-1].key == "d" and span[0].key in ("3", "three") and len(span) == 2:
+        return alone or (last is not None and last.kind in ("conj", "measure") and following is None)
+    if entry.kind == "compar" and span[0].key in _ATTRIBUTES and stop == start + 1:
+        return not any(_means(known, keys, stop, kind) for kind in ("lesion", "adj", "struct"))
     if entry.kind == "neighbor" and stop == start + 1:
         return following is not None and _means(known, keys, stop, "number")  # "the next two"
     if entry.kind == "op":
@@ -287,6 +296,7 @@ _BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
 
 
+_ATTRIBUTES = frozenset({"hypodense", "hyperdense", "hypoattenuating", "hyperattenuating"})
 _ASKING = frozenset({"is", "be", "are", "was", "were"})
 _WHOLE = frozenset(
     {"whole", "entire", "complete", "completely", "full", "fully", "entirely", "all", "wholly", "totally"}
