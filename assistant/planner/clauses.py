@@ -274,7 +274,9 @@ class _Builder(Joiner):
             return bool(self.clause.verbs()) and self.link != "" and tag.value in STRONG
         if tag.value in STRONG:
             return bool(self.link) or self._target_follows(place)
-        return bool(self.link) and not (tag.value == "exist" and tag.keys == ("any",))
+        if tag.value == "exist" and tag.keys == ("any",):  # "pancreas: volume, any mass"
+            return bool(self.link and self.clause.of("measure")) and self.reader.head_follows(place + 1)
+        return bool(self.link)
 
     def _only_targets(self) -> bool:
         return all(item.kind in ("target", "prep") and not item.negated for item in self.clause.items)

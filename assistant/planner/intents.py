@@ -80,7 +80,8 @@ def wishes(clause: Clause) -> list[Wish]:
             replace(base, tool="measure", targets=(target,), measures=target.measures)
             for target in conditions
         ]
-        return [*wishes(replace(clause, items=rest)), *alone]
+        others = wishes(replace(clause, items=rest))
+        return [*alone, *others] if base.targets[0].kind == "condition" else [*others, *alone]
     if not measures:
         return [base]
     made: list[Wish] = []
@@ -147,6 +148,8 @@ def _base(clause: Clause) -> Wish:
     tool, verb = _tool(clause)
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
+    if _asks_coverage(clause):
+        tool, verb = "describe", "describe"
     extra: dict[str, Any] = {}
     for item in clause.of("view"):
         name, value = item.value
@@ -163,6 +166,14 @@ def _base(clause: Clause) -> Wish:
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _asks_coverage(clause: Clause) -> bool:
+    """As in "does the scan show the complete liver?"."""
+    shows = any(
+        item.kind == "verb" and item.value == "exist" and "show" in item.keys for item in clause.items
+    )
+    return shows and bool(clause.targets) and all(t.plain and t.every for t in clause.targets)
 
 
 def _is_for(item: Item) -> bool:
@@ -208,6 +219,9 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     """Tools whose verb alone decides."""
     verbs = clause.verbs()
     has_measure = any(item.kind == "measure" and not item.negated for item in clause.items)
+    taken = _taken_from(clause) if "correct" in verbs else None
+    if taken is not None:
+        return replace(base, tool="correct", targets=taken[1:], excluded=taken[:1])
     for tool in ("undo", "redo", "screen", "correct", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             return replace(base, tool=tool)
@@ -219,11 +233,23 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
         return replace(base, tool="report")
     if "report" in verbs and not has_measure:
         return replace(base, tool="report")
-    if "describe" in verbs and not has_measure:
+    if base.tool == "describe" and not has_measure:
         return replace(base, tool="describe")
     views = {item.value[0] for item in clause.of("view")}
     if views and not has_measure and not ({"measure", "locate"} & set(verbs)):
         return replace(base, tool="show", extra=base.extra | _slice_number(clause))
+    return None
+
+
+def _taken_from(clause: Clause) -> tuple[Target, Target] | None:
+    """As in "remove the gallbladder from the liver": what is taken out, and of what."""
+    for one, two, three in zip(clause.items, clause.items[1:], clause.items[2:], strict=False):
+        if (
+            one.kind == three.kind == "target"
+            and two.kind == "prep"
+            and two.keys in (("from",), ("out", "of"))
+        ):
+            return one.value, three.value
     return None
 
 

@@ -216,6 +216,18 @@ class Joiner:
             value = self.reader.resolve(replace(last.value, sides=target.sides))
             self.clause.items[-1] = replace(last, value=value)  # "the lungs, but the right only"
             return True
+        before = [n for n, item in enumerate(self.clause.items) if item.kind == "target"]
+        if sided and not self.link and before and self.clause.items[-1].kind == "prep":
+            item = self.clause.items[before[-1]]
+            if (
+                item.value.plain
+                and item.value.noun
+                and not item.value.sides
+                and self.reader.sideable(item.value)
+            ):
+                narrowed = self.reader.resolve(replace(item.value, sides=target.sides))
+                self.clause.items[before[-1]] = replace(item, value=narrowed)
+                return True  # "how many ribs are there on the left side"
         if not target.plain or self.link:
             return False
         leaves = self._leaves(target)

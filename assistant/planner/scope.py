@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .dialogue import mentions_of
 from .memory import Problem, Scope
 from .pointers import Pointers
 from .target import Target
@@ -59,13 +60,19 @@ class Finder(Pointers):
         pair = [set(self.lexicon.leaves(noun.sides.get(side, ()))) for side in ("left", "right")]
         if not all(pair):
             return None
-        for scope in self.focus()[::-1]:
+        for scope in self._talked_about()[::-1]:
             leaves = set(self.lexicon.leaves(scope.within if scope.lesion else scope.ids))
             for side, members in zip(("left", "right"), pair, strict=True):
                 other = pair[1] if members is pair[0] else pair[0]
                 if leaves and (leaves <= members or (members <= leaves and not other <= leaves)):
                     return Scope(self.lexicon.group_of(noun.sides[side]))
         return None
+
+    def _talked_about(self) -> list[Scope]:
+        """The focus, with both ends of a distance."""
+        calls = self.recent()
+        far = not self.topic and bool(calls) and "distance" in calls[0].args.get("measures", ())
+        return [Scope(tuple(mention)) for mention in mentions_of(calls[0])] if far else self.focus()
 
     def _sister(self, target: Target) -> Scope | None:
         """As in "lower" after the right middle lobe, or after the right lung: the part of the same whole."""

@@ -220,6 +220,8 @@ def _fits(
         return beside or alone or (last is not None and last.kind in ("side", "conj"))
     if entry.kind == "total":
         return alone
+    if entry.kind == "finding" and span[-1].key in ("open", "closed", "#", "compression"):
+        return following is None or following.kind == "sign"
     if entry.kind == "measure" and span[-1].key == "d" and span[0].key in ("3", "three") and len(span) == 2:
         return alone or (last is not None and last.kind in ("conj", "measure") and following is None)
     if entry.kind == "compar" and span[0].key in _ATTRIBUTES and stop == start + 1:
@@ -261,7 +263,10 @@ def _fits(
         return not _is_size(keys, stop, known)
     if entry.kind == "measure" and stop == start + 1 and span[0].key in _PREDICATES:
         ends = following is None or following.kind == "sign"
+        said = _sentence(before)
+        bare = all(tag.kind in NOMINAL or tag.kind in ("filler", "side", "conj") for tag in said)
         asked = any(tag.keys[0] in ("is", "be", "are") for tag in before)
+        asked = asked or (bare and following is not None and following.text == "?")
         return ends and last is not None and last.kind in NOMINAL and (asked or span[0].key == "full")
     if entry.kind == "pronoun" and span[-1].key in _COUNTED and following is not None:
         counted = any(_means(known, keys, stop, kind) for kind in ("superl", "lesion", "ordinal", "struct"))
