@@ -70,6 +70,8 @@ class _Builder(Joiner):
             self.clause.question |= tag.keys[-1] == "?"
             if not self._nothing_yet() or self.clause.negated:
                 self._close()
+            elif tag.keys == (".",):
+                self.negation = None  # "never mind. the pancreas then"
             self.link = ""
             return place + 1
         if tag.kind == "neg":
@@ -246,7 +248,8 @@ class _Builder(Joiner):
             self.clause.leading = link
         if self.negation and not starts and not self.clause.has_content:
             self.clause.negated = True
-        self.negation = None if self.negation != "except" or starts else self.negation
+        apart = self.link and all(item.negated for item in self.clause.items)
+        self.negation = None if self.negation != "except" or starts or apart else self.negation
         self.add(Item("verb", tag.value, tag.text, keys=tag.keys))
 
     def _names_result(self, tag: Tag) -> bool:
@@ -264,6 +267,8 @@ class _Builder(Joiner):
             )
         if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
             return False  # "go through the kidneys, looking for masses"
+        if self.clause.items and not self.clause.verbs() and all(item.negated for item in self.clause.items):
+            return False  # "leave out the ribs and segment the bones"
         if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
             return False  # "how many centimetres does the spleen measure"
         if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:

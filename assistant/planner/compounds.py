@@ -33,7 +33,8 @@ class CompoundReader(NumeralReader):
         if left.lesion is not None:
             right = self._own_part(left, right)
             inside = set(self.leaves_of(right))
-            if left.open and self.lexicon.hosts.keys() & inside:
+            organs = {organ for id in inside for organ in self.lexicon.ontology[id].within}
+            if left.open and self.lexicon.hosts.keys() & (inside | organs):
                 return self.lesion_in(left, [right])
             organ = set(self.lexicon.leaves(self.lesion_hosts(left.ids)))
             regions = {part for id in organ for part in self.lexicon.ontology.regions_of(id)}
@@ -186,6 +187,11 @@ class CompoundReader(NumeralReader):
             hosts = [self.part_of(host, organ) or host for host in hosts]  # "liver lesion in the left lobe"
         if target.lesion is not None:
             return self.lesion_in(target, hosts), end
+        inner = self.resolve(hosts[0]) if len(hosts) == 1 and word in ("of", "in") else None
+        if inner is not None and inner.plain and not target.sides:
+            leaves = set(self.leaves_of(target))
+            if len(leaves) > 2 and set(self.leaves_of(inner)) < leaves:
+                return replace(inner, text=target.text), end  # "the bones of the pelvis"
         part = self.part_of(target, hosts[0]) if target.noun and len(hosts) == 1 else None
         if part is None and target.kind == "part" and hosts[0].refers:
             part = replace(target, refers="host", open=True)

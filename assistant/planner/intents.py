@@ -132,9 +132,8 @@ def _base(clause: Clause) -> Wish:
         flags.add("which")
     if clause.question:
         flags.add("question")
-    if any(item.kind == "prep" and item.keys[-1] in _IN for item in clause.items[:1]) or _starts_with_in(
-        clause
-    ):
+    said = [item for item in clause.items if item.kind not in ("correction", "yes")]
+    if any(item.kind == "prep" and item.keys[-1] in _IN for item in said[:1]) or _starts_with_in(clause):
         flags.add("in")
     pairs = list(zip(clause.items, clause.items[1:], strict=False))
     if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in pairs):
@@ -309,6 +308,12 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     if PREDICATES & set(senses):
         return None
+    plain = bool(base.targets) and all(target.plain for target in base.targets)
+    if plain and _which(clause) and senses and set(senses) <= {"min_hu", "max_hu"}:
+        return replace(base, tool="compare", senses=("mean_hu",), comparison="structures")
+    if compar and _alone(base) and not (clause.of("size") or _which(clause)):  # "liver mets smaller?"
+        extra = base.extra | {"study": "prior"}
+        return replace(base, tool="compare", senses=senses or ("size",), comparison="prior", extra=extra)
     if compar and _which(clause):
         named = tuple(target for target in base.targets if target.refers not in ("one", "it"))
         base = replace(base, targets=named)
@@ -342,6 +347,12 @@ def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None
 
 
 _ANY = ("any", "some")
+
+
+def _alone(base: Wish) -> bool:
+    """One lesion, or those of one organ: bigger or smaller than they were."""
+    one = base.targets[0] if len(base.targets) == 1 else None
+    return one is not None and one.lesion is not None and one.select == "all"
 
 
 def _status(clause: Clause) -> str | None:

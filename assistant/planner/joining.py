@@ -266,7 +266,8 @@ class Joiner:
         if self.link or not target.plain:
             return False
         leaves = self._leaves(target)
-        named = [item.value for item in self.clause.items if item.kind == "target" and item.value.plain]
+        items = [item for item in self.clause.items if item.kind == "target" and not item.negated]
+        named = [item.value for item in items if item.value.plain]
         return any(self._leaves(other) < leaves for other in named)
 
     def _any_of_these(self, target: Target) -> bool:

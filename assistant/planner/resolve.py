@@ -63,6 +63,9 @@ class Resolver(Ellipsis):
             return self._fill_pending(wish)
         if self._compares_again(wish):
             return self._compare_scopes(wish, self.finder.focus())
+        inside = self._inside(wish)
+        if inside is not None:
+            return self._query(inside)
         among = self._among(wish)
         if among:
             return self._compare_scopes(replace(wish, senses=("size",)), among)
@@ -74,6 +77,29 @@ class Resolver(Ellipsis):
         if scopes is None:
             return []
         return self._calls(wish, scopes)
+
+    def _inside(self, wish: Wish) -> Wish | None:
+        """As in "is it in the head?" of a lesion, "nodules in it?" of an organ: lesions are looked for there."""
+        if wish.tool or wish.verb or wish.senses or wish.measures:
+            return None
+        hosted = wish.targets and all(t.lesion and t.refers == "host" for t in wish.targets)
+        if hosted and "question" in wish.flags:
+            return replace(wish, tool="detect", verb="detect")
+        first, *places = wish.targets or (Target(),)
+        focus = self.finder.focus()
+        lesions = bool(focus) and all(scope.lesion for scope in focus)
+        if not ("inside" in wish.flags and places and first.refers == "it" and lesions):
+            return None
+        lesion = Target(lesion=self.finder.class_of(focus[-1]), open=True)
+        found = self.finder.compose.lesion_in(lesion, self._in_organ(places))
+        return None if found.missing else replace(wish, tool="detect", verb="detect", targets=(found,))
+
+    def _in_organ(self, places: Sequence[Target]) -> list[Target]:
+        """Region words as parts of the organ that is talked about."""
+        organ = self.finder.last_organ()
+        if organ is None:
+            return list(places)
+        return [self.finder.compose.part_of(p, Target(ids=organ.ids)) or p if p.open else p for p in places]
 
     def _among(self, wish: Wish) -> list[Scope]:
         """As in "which one is the biggest?" after several structures: those; nothing after lesions."""

@@ -39,13 +39,13 @@ class Finder(Pointers):
         organ = self.last_organ()
         if place.open and organ is not None:
             place = self.compose.part_of(place, Target(ids=organ.ids)) or place
-        wanted = self._class_of(known)
+        wanted = self.class_of(known)
         found = self.compose.lesion_in(Target(lesion=wanted, open=True), [place])
         if found.missing:
             return self._missing(found)
         return self._limited(Scope(found.ids, found.within, True), host)
 
-    def _class_of(self, known: Scope | None) -> str:
+    def class_of(self, known: Scope | None) -> str:
         """The class of the lesions talked about; any, where there were none."""
         cysts = {"cyst" in id for id in known.ids} if known else {True, False}
         return "lesion" if len(cysts) > 1 else "cyst" if cysts == {True} else "tumor"

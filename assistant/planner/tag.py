@@ -222,6 +222,8 @@ def _fits(
         return alone
     if entry.kind == "finding" and span[-1].key in ("open", "closed", "#", "compression"):
         return following is None or following.kind == "sign"
+    if entry.kind == "measure" and stop == start + 1 and span[0].key in _ADJECTIVES:
+        return alone
     if entry.kind == "measure" and span[-1].key == "d" and span[0].key in ("3", "three") and len(span) == 2:
         return alone or (last is not None and last.kind in ("conj", "measure") and following is None)
     if entry.kind == "compar" and span[0].key in _ATTRIBUTES and stop == start + 1:
@@ -257,6 +259,8 @@ def _fits(
             0
         ].key != "in"
     if entry.kind == "side" and span[0].key in ("l", "r", "lt", "rt") and stop == start + 1:
+        if following is not None and following.key in _ARTICLES:
+            return False  # "how big r the kidneys"
         named = last is not None and (last.kind in NOMINAL or last.kind in ("number", "range"))
         return (following is not None and following.kind == "word") or named
     if entry.kind == "measure" and entry.value in ("min_hu", "max_hu") and stop == start + 1:
@@ -273,6 +277,8 @@ def _fits(
         return not counted and not _means(known, keys, stop - 1, "measure", longer_than=1)
     if entry.kind == "pronoun" and stop == start + 2 and keys[start] == "the" and following is not None:
         return not _means(known, keys, start + 1, "measure", longer_than=1)
+    if entry.kind == "verb" and keys[start:stop] == ["please", "exclude"]:
+        return any(_means(known, keys, place, "lesion") for place in range(stop, min(stop + 4, len(keys))))
     if entry.kind == "verb" and keys[start:stop] == ["correct"] and following is not None:
         return following.text != "?"  # "..., correct?"
     if entry.kind == "verb" and keys[start:stop] == ["where"] and following is not None:
@@ -297,10 +303,11 @@ _PREDICATES = frozenset(
     {"big", "large", "small", "tiny", "huge", "ok", "okay", "fine", "alright", "good", "full"}
 )
 _BOUNDS_OR_HU = ("min", "minimum", "minimal", "max", "maximum", "maximal", "threshold", "cutoff")
-_BESIDE_LOBE = ("lobe", ",", "and", "or", "left", "right", "lung")
+_BESIDE_LOBE = ("lobe", "one", ",", "and", "or", "left", "right", "lung")
 _ARTICLES = ("the", "a", "an", "this", "it")
 
 
+_ADJECTIVES = frozenset({"wide", "broad", "long", "tall", "thick", "dense"})  # "and wide?"
 _ATTRIBUTES = frozenset({"hypodense", "hyperdense", "hypoattenuating", "hyperattenuating"})
 _ASKING = frozenset({"is", "be", "are", "was", "were"})
 _WHOLE = frozenset(
