@@ -51,9 +51,10 @@ class CompoundReader(NumeralReader):
 
     def _own_part(self, lesion: Target, part: Target) -> Target:
         """A region word beside a lesion of a known organ, as that organ's: "upper pole renal mass"."""
-        if part.kind != "part" or not lesion.ids:
+        narrowed = bool(lesion.within) and part.noun is not None and not part.sides
+        if not lesion.ids or not (part.kind == "part" or narrowed):
             return part
-        return self.part_of(part, Target(ids=self.lesion_hosts(lesion.ids))) or part
+        return self.part_of(part, Target(ids=lesion.within or self.lesion_hosts(lesion.ids))) or part
 
     def _apposition(self, left: Target, right: Target) -> Target | None:
         """A name beside the class that it belongs to: "vertebrae C3", "gluteus maximus muscles"."""

@@ -62,6 +62,9 @@ class Ellipsis(Queries):
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
         if scopes is None:
             return []
+        if any(t.refers == "them" and t.text.lower().startswith("all") for t in wish.targets):
+            scopes = [replace(scope, select="all", rank=None, low=None, high=None) for scope in scopes]
+            last = [replace(call, args=call.args | {"min_mm": None, "max_mm": None}) for call in last]
         if distance is not None:
             pair = self._pair_of(distance, scopes)
             return self._distance(replace(wish, senses=("distance",)), pair)

@@ -145,6 +145,10 @@ def _base(clause: Clause) -> Wish:
     )
     unit = next((item.value for item in clause.items if item.kind == "unit"), None)
     tool, verb = _tool(clause)
+    first, *others = clause.targets or (Target(),)
+    if verb == "exist" and _which(clause) and first.plain and others and others[-1].lesion:
+        tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
+        flags.add("inside")
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
     if _asks_coverage(clause):

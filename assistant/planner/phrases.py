@@ -19,6 +19,7 @@ class _Mods:
     nth: int | None = None
     more: list[int] = field(default_factory=list)
     every: bool = False
+    whole: bool = False
     definite: bool = False
     other: bool = False
     maybe: bool = False
@@ -99,6 +100,7 @@ class PhraseReader(CompoundReader):
                     at += 1
             elif tag.kind == "all":
                 mods.every = True
+                mods.whole = bool(_WHOLE.intersection(tag.keys))
             elif tag.kind == "verb" and tag.keys == ("any",) and self.head_follows(at + 1):
                 pass
             elif tag.kind == "status" and (self.head_follows(at + 1) or self._ones(at + 1)):
@@ -135,6 +137,7 @@ class PhraseReader(CompoundReader):
             plural=tag.plural,
             sides=tuple(mods.sides),
             every=mods.every,
+            whole=mods.whole,
             definite=mods.definite,
             select=mods.select,
             kind=tag.kind,
@@ -244,6 +247,15 @@ class PhraseReader(CompoundReader):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
         those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
         end = at + 1 if those else end
+        if (
+            one
+            and self.kind(end) == "prep"
+            and self.kind(end + 1) == "side"
+            and not self.head_follows(end + 1)
+        ):
+            side = self.tags[end + 1].value  # "one in the left"
+            if side in ("left", "right"):
+                return [Target(refers="side", sides=(side,), text=text)], end + 2
         hosts, stop = self._place(end, (*_INSIDE, "of")) if one or those else ([], end)
         if hosts:
             return [replace(hosts[0], refers="one_in", text=text)], stop
@@ -289,6 +301,7 @@ _DETERMINERS = (
     ("their",),
 )
 _COUNTS = {"three": 3, "four": 4}
+_WHOLE = frozenset({"whole", "entire", "complete", "full"})
 _INSIDE = ("in", "inside", "within", "on")
 _THOSE = (("those",), ("these",), ("them",), ("one",), ("the", "one"))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

@@ -124,6 +124,8 @@ class Planner(Speaker):
         if idle(wish) and not wish.tool:
             return False
         verbs = set(clause.verbs()) - {"give"}
+        if not verbs and clause.unknown and any(target.kind == "universe" for target in wish.targets):
+            return False  # "reset everything"
         if verbs or wish.senses or wish.measures or wish.flags & {"again", "same", "about", "correction"}:
             return len(clause.unknown) < 5
         asking = {token.key for token in tokens[max(clause.start, 0) : clause.stop]} & QUESTION_WORDS

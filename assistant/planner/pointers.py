@@ -59,8 +59,14 @@ class Pointers(Memory):
 
     def together(self) -> list[Scope]:
         """What can be compared where nothing is named: the last things, and the one before where it is one."""
-        focus = self.focus()
-        return self._with_earlier(focus) if len(focus) == 1 else focus
+        focus, calls = self.focus(), self.recent()
+        if len(focus) > 1 or self.local or self.topic:
+            return focus
+        if len(calls) > 1 and calls[0].tool == calls[1].tool == "measure":
+            before = self.scopes_of(calls[1])
+            if len(before) == 1 and before[0].ids != focus[0].ids and not before[0].lesion:
+                return [*before, *focus]
+        return self._with_earlier(focus) if focus else []
 
     def _last_of(self, number: int) -> list[Scope]:
         """As in "all three": the last so many things that were named."""

@@ -290,7 +290,7 @@ def _fits(
         return span[0].plural and last is not None and last.kind in ("struct", "adj")
     if entry.kind == "lesion" and span[-1].key in ("disease", "thing") and stop == start + 1:
         return following is not None and following.key in ("in", "within", "burden", "load", "inside", "on")
-    if entry.kind == "superl" and span[0].key in ("main", "index", "least"):
+    if entry.kind == "superl" and stop == start + 1 and span[0].key in ("main", "index", "least"):
         return following is not None and _means(known, keys, stop, "lesion")
     return True
 

@@ -36,6 +36,7 @@ class Target:
     excluded: bool = False
     plural: bool = False
     every: bool = False
+    whole: bool = False
     definite: bool = False
     maybe: bool = False
     measures: tuple[str, ...] = ()
