@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .compose import Composer
-from .intents import Wish
 from .target import Target
+from .wish import Wish
 
 
 def idle(wish: Wish) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .tag import NOMINAL, Tag
+from .meaning import NOMINAL, Tag
 
 _OPERATORS = (("minus",), ("-",), ("/",), ("divided", "by"), ("less",))
 

@@ -9,8 +9,8 @@ from .clause import Clause, Item
 from .files import data
 from .joining import Joiner
 from .lexicon import Lexicon
+from .meaning import NOMINAL, Tag
 from .sizes import SizeReader
-from .tag import NOMINAL, Tag
 from .target import Target
 from .trie import Unsupported
 from .units import Size

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 
+from .meaning import NOMINAL
 from .numerals import NumeralReader
-from .tag import NOMINAL
 from .target import Target
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from assistant.plan import QUERY_TOOLS, Call
 
-from .intents import Wish
 from .memory import Problem, Scope
 from .queries import Queries
 from .target import Target
 from .units import UNITS, suits
+from .wish import Wish
 
 
 class Ellipsis(Queries):

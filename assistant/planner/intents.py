@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from .clause import Clause, Item
+from .comparing import asks_which, comparison
 from .measuring import asked_measures, groups
 from .target import Target
 from .units import LENGTHS, Size
+from .wish import Wish
 
 TOOL_OF_VERB = {
     "find": "locate",
@@ -20,31 +22,6 @@ TOOL_OF_VERB = {
     "exist": "detect",
     "show": "segment",
 }
-DISTANCE_ONLY_WITH_TWO = frozenset({"distance"})
-PREDICATES = frozenset({"enlargement", "dilation", "normality"})
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One thing that is wanted, as far as the words alone tell.
-
-    tool      None when the sentence names none: the dialogue or the target decides
-    senses    how measures were asked for, in order
-    measures  measures that are fixed by a condition ("splenomegaly")
-    flags     again, about, too, correction, only, yes, prior, exist, question, bare
-    """
-
-    tool: str | None = None
-    targets: tuple[Target, ...] = ()
-    excluded: tuple[Target, ...] = ()
-    senses: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    size: Size | None = None
-    unit: str | None = None
-    comparison: str | None = None
-    flags: frozenset[str] = frozenset()
-    extra: dict[str, Any] = field(default_factory=dict)
-    verb: str = ""
 
 
 def wishes(clause: Clause) -> list[Wish]:
@@ -60,9 +37,9 @@ def wishes(clause: Clause) -> list[Wish]:
     bound = _bound(clause, base) if not measures else None
     if bound is not None:
         return [bound]
-    comparison = _comparison(clause, base, measures)
-    if comparison is not None:
-        return [comparison]
+    compared = comparison(clause, base, measures)
+    if compared is not None:
+        return [compared]
     if any(item.value == "unmeasurable" for item in measures):
         return [replace(base, tool="measure", senses=("unmeasurable",))]
     grouped = groups(clause.items, measures)
@@ -128,7 +105,7 @@ def _base(clause: Clause) -> Wish:
     verbs = clause.verbs()
     if "exist" in verbs:
         flags.add("exist")
-    if _which(clause):
+    if asks_which(clause):
         flags.add("which")
     if clause.question:
         flags.add("question")
@@ -146,7 +123,7 @@ def _base(clause: Clause) -> Wish:
     unit = next((item.value for item in clause.items if item.kind == "unit"), None)
     tool, verb = _tool(clause)
     first, *others = clause.targets or (Target(),)
-    if verb == "exist" and _which(clause) and first.plain and others and others[-1].lesion:
+    if verb == "exist" and asks_which(clause) and first.plain and others and others[-1].lesion:
         tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
         flags.add("inside")
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
@@ -288,95 +265,3 @@ _BOUND_SENSES = {
     "calibre": ("wider", "thicker", "narrower", "thinner"),
     "length": ("longer", "taller", "shorter"),
 }
-
-
-def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None:
-    """Between structures, or between this study and a prior one."""
-    compar = clause.of("compar")
-    superlative = clause.of("superl")
-    senses = tuple(dict.fromkeys(item.value for item in measures))
-    status = _status(clause)
-    if status and (base.tool not in ("segment", "export", "report") or base.verb == "show"):
-        tool = None if base.verb == "show" else base.tool
-        base = replace(base, tool=tool, flags=base.flags | {"prior"}, extra=base.extra | {"status": status})
-    lesions = any(target.lesion or target.refers for target in base.targets)
-    fared = bool(clause.of("status")) and lesions  # "is the lesion new?"
-    against_prior = fared or "prior" in base.flags or bool({"growth", "response"} & set(senses))
-    if against_prior and base.tool not in ("segment", "locate", "export", "report"):
-        said = tuple(sense for sense in senses if sense != "growth")
-        kept = said or tuple("size" for _ in senses)
-        return replace(
-            base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
-        )
-    if base.tool == "compare" or "compare" in clause.verbs():
-        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
-    if PREDICATES & set(senses):
-        return None
-    plain = bool(base.targets) and all(target.plain for target in base.targets)
-    if plain and _which(clause) and senses and set(senses) <= {"min_hu", "max_hu"}:
-        return replace(base, tool="compare", senses=("mean_hu",), comparison="structures")
-    if compar and _alone(base) and not (clause.of("size") or _which(clause)):  # "liver mets smaller?"
-        extra = base.extra | {"study": "prior"}
-        return replace(base, tool="compare", senses=senses or ("size",), comparison="prior", extra=extra)
-    if compar and _which(clause):
-        named = tuple(target for target in base.targets if target.refers not in ("one", "it"))
-        base = replace(base, targets=named)
-    if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
-        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
-    named = tuple(target for target in base.targets if target.refers != "select")
-    if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
-        words = {word for target in base.targets if target.refers for word in target.text.lower().split()}
-        sense = "length" if words & {"longest", "tallest", "shortest"} else "size"
-        return replace(
-            base, targets=named, tool="compare", senses=senses or (sense,), comparison="structures"
-        )
-    if (
-        superlative
-        and _which(clause)
-        and base.targets
-        and all(t.refers in ("one", "it", "them") for t in base.targets)
-    ):
-        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
-        sense = dimension.get(superlative[0].value, "size")
-        return replace(base, targets=(), tool="compare", senses=senses or (sense,), comparison="structures")
-    chosen = [target for target in base.targets if target.plain and target.select != "all"]
-    if chosen and len(chosen) == len(base.targets) and _which(clause):
-        return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")
-    several = len(base.targets) > 1  # "the densest of L1, L2 and L3"
-    if superlative and (_which(clause) or several) and base.targets and all(t.plain for t in base.targets):
-        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
-        sense = dimension.get(superlative[0].value, "size")
-        return replace(base, tool="compare", senses=(sense,), comparison="structures")
-    return None
-
-
-_ANY = ("any", "some")
-
-
-def _alone(base: Wish) -> bool:
-    """One lesion, or those of one organ: bigger or smaller than they were."""
-    one = base.targets[0] if len(base.targets) == 1 else None
-    return one is not None and one.lesion is not None and one.select == "all"
-
-
-def _status(clause: Clause) -> str | None:
-    """Whether only lesions that are new, or gone, are asked for: "any new nodules", "which ones have disappeared".
-
-    "Is the lesion new?" asks how one lesion fared, whatever that was.
-    """
-    targets = [target for target in clause.targets if target.lesion or target.refers]
-    said = [target.status for target in targets if target.status]
-    asking = "exist" in clause.verbs() or _which(clause)
-    several = asking or all(t.plural or t.every or t.text.lower().startswith(_ANY) for t in targets)
-    if clause.of("status") and several and not any(target.plain for target in clause.targets):
-        said += [item.value for item in clause.of("status")]
-    return said[0] if said else None
-
-
-def _dimension(compar: Sequence[Item]) -> tuple[str, ...]:
-    dimension = compar[0].value.rstrip("+-") if compar else ""
-    return (dimension,) if dimension and dimension != "value" else ()
-
-
-def _which(clause: Clause) -> bool:
-    return any("which" in item.keys for item in clause.items if item.kind == "verb")

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from .clause import Clause, Item
 from .lexicon import Lexicon
+from .meaning import Tag
 from .phrases import PhraseReader
-from .tag import Tag
 from .target import Target
 
 

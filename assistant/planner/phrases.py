@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .compounds import CompoundReader
-from .tag import NOMINAL, Tag
+from .meaning import NOMINAL, Tag
 from .target import Target
 from .trie import Lesions, Noun
 

@@ -13,14 +13,16 @@ from .arithmetic import compared
 from .clause import Clause
 from .clauses import read_clauses
 from .dialogue import Dialogue
-from .intents import Wish, wishes
+from .intents import wishes
 from .lexicon import Lexicon, lexicon
+from .meaning import NOMINAL, Tag
 from .policy import Refusal, policy, sentences
 from .resolve import Resolver
 from .speaking import QUESTION_WORDS, Speaker
 from .spelling import common_words
-from .tag import NOMINAL, Tag, prepare, speller, tag
+from .tag import prepare, speller, tag
 from .tokens import Token
+from .wish import Wish
 
 
 def plan(text: str, dialogue: Dialogue | None = None) -> Plan:

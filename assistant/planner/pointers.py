@@ -179,8 +179,10 @@ class Pointers(Memory):
     def _next(self, step: int, count: int = 1) -> list[Scope] | Problem:
         """As in "the one below" after L3: the next of the same family; `count`: so many of them."""
         if count > 1:
-            several = [found for n in range(1, count + 1) if isinstance(found := self._next(n * step), list)]
-            return [scope for found in several for scope in found] or Problem("target")
+            steps = [self._next(n * step) for n in range(1, count + 1)]
+            return [scope for scopes in steps if isinstance(scopes, list) for scope in scopes] or Problem(
+                "target"
+            )
         spine = list(dict.fromkeys(self.lexicon.levels.values()))
         for scope in self.focus()[::-1]:
             if scope.lesion:

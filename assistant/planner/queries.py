@@ -9,9 +9,9 @@ from assistant.plan import Call
 
 from .calls import CallMaker
 from .files import data
-from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
+from .wish import Wish
 
 
 class Queries(CallMaker):

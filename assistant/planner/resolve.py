@@ -9,10 +9,10 @@ from typing import Any
 from assistant.plan import QUERY_TOOLS, Call
 
 from .ellipsis import Ellipsis
-from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
 from .units import suits
+from .wish import Wish
 
 
 class Resolver(Ellipsis):

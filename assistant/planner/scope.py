@@ -112,8 +112,8 @@ class Finder(Pointers):
         if target.refers == "host":
             if organ is None:
                 return Problem("target", lesion=target.lesion)
-            organs = [s for s in (self.local or self.focus()) if not s.lesion] if target.every else []
-            return self._hosted(target, tuple(id for scope in organs for id in scope.ids) or organ.ids)
+            near = [s for s in (self.local or self.focus()) if not s.lesion] if target.every else []
+            return self._hosted(target, tuple(id for scope in near for id in scope.ids) or organ.ids)
         if target.sides and "both" not in target.sides:
             return self._sided_lesion(target)
         known = self.last_lesion(target.lesion)

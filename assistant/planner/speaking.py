@@ -13,11 +13,12 @@ from .calls import Asked
 from .clauses import read_clauses
 from .files import data
 from .lexicon import Lexicon
+from .meaning import Tag
 from .memory import Problem
 from .policy import Refusal
 from .resolve import Resolver
 from .spelling import common_words
-from .tag import Tag, tag
+from .tag import tag
 from .tokens import Token
 from .understood import names, understood
 
