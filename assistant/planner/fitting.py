@@ -255,6 +255,12 @@ def _lesion(entry: Entry, at: Place) -> bool:
     return True
 
 
+def _seq(entry: Entry, at: Place) -> bool:
+    """ "And next, ..." goes on; "and the next one" is a thing."""
+    counts = at.following is not None and at.following.key == "one"
+    return at.words[-1] != "next" or not (counts or at.leads_to("number"))
+
+
 def _superl(entry: Entry, at: Place) -> bool:
     return not at.single or at.span[0].key not in ("main", "index", "least") or at.leads_to("lesion")
 
@@ -280,6 +286,7 @@ _GUARDS: dict[str, Callable[[Entry, Place], bool]] = {
     "verb": _verb,
     "lesion": _lesion,
     "superl": _superl,
+    "seq": _seq,
 }
 
 
