@@ -15,6 +15,7 @@ def idle(wish: Wish) -> bool:
     bare = not (wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.unit)
     return (
         bare
+        and wish.tool != "compare"
         and (wish.tool is None or wish.verb in ("show", "exist", "give", "find", "check", "detect"))
         and not wish.extra
     )

@@ -95,7 +95,9 @@ def _status(clause: Clause) -> str | None:
     targets = [target for target in clause.targets if target.lesion or target.refers]
     said = [target.status for target in targets if target.status]
     asking = "exist" in clause.verbs() or asks_which(clause)
-    several = asking or all(t.plural or t.every or t.text.lower().startswith(_ANY) for t in targets)
+    several = asking or all(
+        t.plural or t.every or t.refers == "them" or t.text.lower().startswith(_ANY) for t in targets
+    )
     if clause.of("status") and several and not any(target.plain for target in clause.targets):
         said += [item.value for item in clause.of("status")]
     return said[0] if said else None

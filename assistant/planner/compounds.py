@@ -32,6 +32,12 @@ class CompoundReader(NumeralReader):
             return self.lesion_in(right, [self._own_part(right, left)]) if left.kind != "universe" else None
         if left.lesion is not None:
             right = self._own_part(left, right)
+            inside = set(self.lexicon.leaves(left.within))
+            inside |= {part for id in inside for part in self.lexicon.ontology.regions_of(id)}
+            beyond = set(self.leaves_of(right)) - inside
+            if left.ids and left.within and beyond and self._can_hold(left, right) and right.kind != "adj":
+                more = Target(ids=(*left.within, *self.resolve(right).ids))
+                return self.lesion_in(left, [more])  # "nodules RUL RML RLL"
             inside = set(self.leaves_of(right))
             organs = {organ for id in inside for organ in self.lexicon.ontology[id].within}
             if left.open and self.lexicon.hosts.keys() & (inside | organs):

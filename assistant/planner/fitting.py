@@ -162,6 +162,8 @@ def _measure(entry: Entry, at: Place) -> bool:
         return True
     bare = all(t.kind in NOMINAL or t.kind in ("filler", "side", "conj") for t in at.sentence)
     asked = any(t.keys[0] in ("is", "be", "are") for t in at.before)
+    after = at.tokens[at.stop + 1 : at.stop + 2]
+    asked = asked or bool(after and after[0].key in _ASKING and at.ends)  # "it seems big, is it?"
     asked = asked or (bare and at.following is not None and at.following.text == "?")
     return at.ends and at.after(*NOMINAL) and (asked or word == "full")
 
@@ -242,7 +244,9 @@ def _verb(entry: Entry, at: Place) -> bool:
     if at.words == ["where"] and at.following is not None:
         return not at.leads_to("measure")  # "where diameter > 8 mm"
     if entry.value == "locate" and at.span[0].key in ("which", "what"):
-        return at.span[-1].key not in _BARE_PLACE or at.ends or at.leads_to("pronoun")
+        it_is = at.following is not None and at.following.key in _ASKING
+        it_is = it_is and means(at.known, at.keys, at.stop + 1, "pronoun")  # "which part is it in"
+        return at.span[-1].key not in _BARE_PLACE or at.ends or it_is or at.leads_to("pronoun")
     return True
 
 
@@ -263,6 +267,10 @@ def _seq(entry: Entry, at: Place) -> bool:
 
 def _superl(entry: Entry, at: Place) -> bool:
     return not at.single or at.span[0].key not in ("main", "index", "least") or at.leads_to("lesion")
+
+
+def _unsupported(entry: Entry, at: Place) -> bool:
+    return at.span[0].text.lower() != "len"  # short for length, and no lens
 
 
 _GUARDS: dict[str, Callable[[Entry, Place], bool]] = {
@@ -287,6 +295,7 @@ _GUARDS: dict[str, Callable[[Entry, Place], bool]] = {
     "lesion": _lesion,
     "superl": _superl,
     "seq": _seq,
+    "unsupported": _unsupported,
 }
 
 

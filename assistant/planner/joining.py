@@ -241,21 +241,30 @@ class Joiner:
     def _hosts_before(self, target: Target) -> bool:
         """The organ after lesion and measure: "tumor burden liver", "nodule count RUL"."""
         items = self.clause.items
-        if (
-            len(items) < 2
-            or items[-1].kind not in ("measure", "size")
-            or items[-2].kind != "target"
-            or self.link
-        ):
+        place = max((n for n, item in enumerate(items) if item.kind == "target"), default=-1)
+        between = {item.kind for item in items[place + 1 :]}
+        if place < 0 or not between or not between <= {"measure", "size"} or self.link not in ("", ","):
             return False
-        lesion = items[-2].value
-        if not (target.plain and lesion.lesion and lesion.open and not lesion.refers):
+        lesion = items[place].value
+        region = bool(lesion.ids and not lesion.within and target.kind in ("part", "struct") and self.link)
+        if self.link and not region:
+            return False
+        if not (target.plain and lesion.lesion and (lesion.open or region) and not lesion.refers):
+            return False
+        if region and not self._named_region(target, lesion):
             return False
         hosted = self.reader.lesion_in(lesion, [target])
         if hosted.missing or items[-1].value == "distance":
             return False
-        items[-2] = replace(items[-2], value=hosted)
+        items[place] = replace(items[place], value=hosted)
         return True
+
+    def _named_region(self, target: Target, lesion: Target) -> bool:
+        """Whether a structure is a part of the organ of a lesion: "liver mets LD, segment 7"."""
+        lexicon = self.reader.lexicon
+        organs = set(lexicon.leaves(self.reader.lesion_hosts(lesion.ids)))
+        parts = {part for id in organs for part in lexicon.ontology.regions_of(id)}
+        return bool(target.ids) and set(lexicon.leaves(target.ids)) <= parts
 
     def _leaves(self, target: Target) -> set[str]:
         ids = self.reader.lexicon.leaves(target.ids)
