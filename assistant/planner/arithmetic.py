@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .meaning import NOMINAL, Tag
 
-_OPERATORS = (("minus",), ("-",), ("/",), ("divided", "by"), ("less",))
+_OPERATORS = (("minus",), ("-",), ("/",), ("less",))
 
 
 def compared(tags: Sequence[Tag]) -> list[Tag]:

@@ -310,7 +310,7 @@ class _Builder(Joiner):
 
 _TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
 # Words of comparison that stand between the two things.
-_BETWEEN = ("vs", "versus", "compared", "relative", "against", "in", "as")
+_BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
 _RESULTS = (
     ("mask",),
