@@ -19,6 +19,7 @@ TOOLS = (
     "report",
     "correct",
     "undo",
+    "redo",
     "export",
     "show",
     "describe",

@@ -261,10 +261,7 @@ class Session:
         for token in tokens(last.text):
             emit(TextToken(token))
         answer = self._answer(turn, text, self._status(messages[len(before[0]) :]), last.text, started)
-        if any(call.tool == "undo" for call in self._calls):  # taking a step back is no step
-            self.undo(turn.undone)
-        else:
-            self._keep(answer, before, messages)
+        self._settle(turn, answer, before, messages)
         emit(Answered(answer))
         return answer
 
@@ -282,13 +279,15 @@ class Session:
         if "error" in result:
             raise BodyMapsError(str(result["error"]))
         answer = self._answer(turn, request, self._status([]), compose(self._results), started)
-        self._keep(answer, before, [*before[0], HumanMessage(request), AIMessage(answer.text)])
+        self._settle(turn, answer, before, [*before[0], HumanMessage(request), AIMessage(answer.text)])
         return answer
 
     def _begin(self, emit: Emit) -> tuple[float, State]:
         """A new turn: when it began, and the state that it began with."""
         prior = self.prior.workspace if self.prior is not None else None
-        self._turn = Turn(self.workspace, out=self.out, history=self.history, prior=prior)
+        self._turn = Turn(
+            self.workspace, out=self.out, history=self.history, prior=prior, redoable=len(self._undone)
+        )
         self._emit, self._told, self._calls, self._results = emit, False, [], []
         for warning in self.study.warnings if not self._steps else ():
             self._turn.warn(warning)
@@ -306,8 +305,12 @@ class Session:
             results=tuple(self._results),
         )
 
-    def _keep(self, answer: Answer, before: State, messages: list[Any]) -> None:
-        """Make a turn a step of the history."""
+    def _settle(self, turn: Turn, answer: Answer, before: State, messages: list[Any]) -> None:
+        """Make a turn a step of the history; going back or forth is none."""
+        if any(call.tool in ("undo", "redo") for call in self._calls):
+            self.undo(turn.undone)
+            self.redo(turn.redone)
+            return
         self._messages = messages
         self._steps.append(_Step(answer, before, (messages, self.workspace.mended())))
         self._undone.clear()

@@ -10,11 +10,11 @@ from assistant.plan import Call, query_args
 
 from .dialogue import Dialogue
 from .files import data
-from .intents import Wish
 from .lexicon import Lexicon
 from .memory import Problem, Scope
 from .scope import Finder
 from .units import UNITS, suits
+from .wish import Wish
 
 
 @dataclass(frozen=True)

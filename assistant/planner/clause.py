@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .tag import Tag
+from .meaning import Tag
 from .target import Target
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .clause import Clause, Item
+from .files import data
 from .joining import Joiner
 from .lexicon import Lexicon
+from .meaning import NOMINAL, Tag
 from .sizes import SizeReader
-from .tag import NOMINAL, Tag
 from .target import Target
 from .trie import Unsupported
 from .units import Size
@@ -26,6 +27,7 @@ STRONG = frozenset(
         "screen",
         "report",
         "undo",
+        "redo",
         "export",
         "correct",
         "describe",
@@ -68,6 +70,8 @@ class _Builder(Joiner):
             self.clause.question |= tag.keys[-1] == "?"
             if not self._nothing_yet() or self.clause.negated:
                 self._close()
+            elif tag.keys == (".",):
+                self.negation = None  # "never mind. the pancreas then"
             self.link = ""
             return place + 1
         if tag.kind == "neg":
@@ -98,6 +102,8 @@ class _Builder(Joiner):
         if tag.kind == "unit":
             self.add(Item("unit", tag.value, tag.text))
             return place + 1
+        if tag.kind == "prep" and tag.keys == ("to",) and self.reader.kind(place + 1) == "verb":
+            return place + 1  # "to see and to measure"
         if tag.kind == "verb" and tag.keys == ("do",) and self.reader.kind(place + 1) == "neg":
             return place + 1  # "do not"
         if tag.kind == "verb" and not (tag.value == "exist" and self._quantifies(place)):
@@ -120,15 +126,23 @@ class _Builder(Joiner):
             return place + 2
         found, stop = self.reader.read(place)
         if found:
-            self.join(found)
+            self.join(found, self._tight(place))
             return stop
         if tag.kind == "word":
+            if self._other_thing(place):
+                return place + 1
             self.clause.unknown.append(tag.text)
             return self._unknown_kind(place) or place + 1
         if tag.kind not in ("sign", "range"):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
-        self.link = ""
+        self.link = self.link if tag.kind in ("again", "only") else ""
         return place + 1
+
+    def _tight(self, place: int) -> bool:
+        """Whether only "and" or "or" stands between this noun and the one before, and no article."""
+        around = self.tags[max(place - 2, 0) : place + 1]
+        joined = len(around) == 3 and around[1].kind == "conj" and around[0].kind in NOMINAL
+        return joined and around[0].stop == around[1].start and around[1].stop == around[2].start
 
     def _unknown_kind(self, place: int) -> int | None:
         """A kind of a broad class that is not known ("neck arteries"): not the whole class."""
@@ -140,6 +154,20 @@ class _Builder(Joiner):
         name = f"{self.tags[place].text} {following.text}"
         self.join([Target(missing=Unsupported(name, ()), text=name)])
         return place + 2
+
+    def _other_thing(self, place: int) -> bool:
+        """A noun that makes another thing of the structure before it: "thyroid cartilage"."""
+        tag = self.tags[place]
+        last = self.clause.items[-1] if self.clause.items else None
+        heads = data("unsupported")["heads"]
+        if last is None or last.kind != "target" or not last.value.plain or tag.keys[-1] not in heads:
+            return False
+        if self.link or self.tags[place - 1].stop != tag.start:
+            return False
+        name = f"{last.value.text} {tag.text}"
+        missing = replace(last.value, ids=(), noun=None, missing=Unsupported(name, last.value.ids), text=name)
+        self.clause.items[-1] = replace(last, value=missing, text=name)
+        return True
 
     def _nothing_yet(self) -> bool:
         return not self.clause.items and not self.clause.unknown
@@ -207,6 +235,11 @@ class _Builder(Joiner):
         if self._names_result(tag):
             self.add(Item("result", tag.value, tag.text))
             return
+        if tag.keys in _TAG_QUESTIONS and "state" in self.clause.verbs():
+            self.clause.items = [
+                replace(item, value="exist") if item.value == "state" else item for item in self.clause.items
+            ]
+            return  # "there is a cyst, isn't there?"
         starts = self._starts_clause(place)
         if starts:
             link = self.link
@@ -215,7 +248,8 @@ class _Builder(Joiner):
             self.clause.leading = link
         if self.negation and not starts and not self.clause.has_content:
             self.clause.negated = True
-        self.negation = None if self.negation != "except" or starts else self.negation
+        apart = self.link and all(item.negated for item in self.clause.items)
+        self.negation = None if self.negation != "except" or starts or apart else self.negation
         self.add(Item("verb", tag.value, tag.text, keys=tag.keys))
 
     def _names_result(self, tag: Tag) -> bool:
@@ -231,6 +265,12 @@ class _Builder(Joiner):
             return bool(self.clause.items) and (
                 bool(self.link) or (tag.value in STRONG and self._target_follows(place))
             )
+        if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
+            return False  # "go through the kidneys, looking for masses"
+        if self.clause.items and not self.clause.verbs() and all(item.negated for item in self.clause.items):
+            return False  # "leave out the ribs and segment the bones"
+        if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
+            return False  # "how many centimetres does the spleen measure"
         if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
@@ -239,7 +279,9 @@ class _Builder(Joiner):
             return bool(self.clause.verbs()) and self.link != "" and tag.value in STRONG
         if tag.value in STRONG:
             return bool(self.link) or self._target_follows(place)
-        return bool(self.link) and not (tag.value == "exist" and tag.keys == ("any",))
+        if tag.value == "exist" and tag.keys == ("any",):  # "pancreas: volume, any mass"
+            return bool(self.link and self.clause.of("measure")) and self.reader.head_follows(place + 1)
+        return bool(self.link)
 
     def _only_targets(self) -> bool:
         return all(item.kind in ("target", "prep") and not item.negated for item in self.clause.items)
@@ -266,8 +308,9 @@ class _Builder(Joiner):
         self.negation = None
 
 
+_TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
 # Words of comparison that stand between the two things.
-_BETWEEN = ("vs", "versus", "compared", "relative", "against", "in", "as")
+_BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
 _RESULTS = (
     ("mask",),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 
+from .meaning import NOMINAL
 from .numerals import NumeralReader
-from .tag import NOMINAL
 from .target import Target
 
 
@@ -18,7 +18,7 @@ class CompoundReader(NumeralReader):
         """The targets of the phrase that starts here, and where it ends; ([], place) when none starts."""
 
     def head_follows(self, at: int) -> bool:
-        while self.kind(at) in ("side", "superl", "ordinal", "number", "maybe") or (
+        while self.kind(at) in ("side", "superl", "ordinal", "number", "maybe", "status") or (
             self.kind(at) == "conj" and self.kind(at + 1) == "side"
         ):
             at += 1
@@ -32,8 +32,15 @@ class CompoundReader(NumeralReader):
             return self.lesion_in(right, [self._own_part(right, left)]) if left.kind != "universe" else None
         if left.lesion is not None:
             right = self._own_part(left, right)
+            inside = set(self.lexicon.leaves(left.within))
+            inside |= {part for id in inside for part in self.lexicon.ontology.regions_of(id)}
+            beyond = set(self.leaves_of(right)) - inside
+            if left.ids and left.within and beyond and self._can_hold(left, right) and right.kind != "adj":
+                more = Target(ids=(*left.within, *self.resolve(right).ids))
+                return self.lesion_in(left, [more])  # "nodules RUL RML RLL"
             inside = set(self.leaves_of(right))
-            if left.open and self.lexicon.hosts.keys() & inside:
+            organs = {organ for id in inside for organ in self.lexicon.ontology[id].within}
+            if left.open and self.lexicon.hosts.keys() & (inside | organs):
                 return self.lesion_in(left, [right])
             organ = set(self.lexicon.leaves(self.lesion_hosts(left.ids)))
             regions = {part for id in organ for part in self.lexicon.ontology.regions_of(id)}
@@ -50,9 +57,10 @@ class CompoundReader(NumeralReader):
 
     def _own_part(self, lesion: Target, part: Target) -> Target:
         """A region word beside a lesion of a known organ, as that organ's: "upper pole renal mass"."""
-        if part.kind != "part" or not lesion.ids:
+        narrowed = bool(lesion.within) and part.noun is not None and not part.sides
+        if not lesion.ids or not (part.kind == "part" or narrowed):
             return part
-        return self.part_of(part, Target(ids=self.lesion_hosts(lesion.ids))) or part
+        return self.part_of(part, Target(ids=lesion.within or self.lesion_hosts(lesion.ids))) or part
 
     def _apposition(self, left: Target, right: Target) -> Target | None:
         """A name beside the class that it belongs to: "vertebrae C3", "gluteus maximus muscles"."""
@@ -91,6 +99,13 @@ class CompoundReader(NumeralReader):
             if beside and not target.lesion and self.head_follows(at + 1):
                 _, at = self.read(at + 1)  # "the portal vein near the pancreas"
                 continue
+            chosen = self._late_choice(at)
+            if target.lesion and target.select == "all" and chosen:
+                target, at = replace(target, select=chosen), at + 1  # "the nodule most big"
+                continue
+            parts = self._divided(target, at)
+            if parts is not None:
+                return parts
             family = target.noun is not None and not target.lesion and self.is_family(self.leaves_of(target))
             if family and self.kind(at) == "prep" and self.tags[at].keys in (("from",), ("between",)):
                 picked, end = self.numbered(at + 1, target)
@@ -104,6 +119,31 @@ class CompoundReader(NumeralReader):
             if joined is None:
                 return target, at
             target, at = joined
+
+    def _late_choice(self, at: int) -> str | None:
+        """As in "the nodule most big", "the tumor more small": which one, behind the noun."""
+        if self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest"):
+            return None if self.head_follows(at) else str(self.tags[at].value)
+        if self.kind(at) == "compar" and self.tags[at].keys[0] == "more":
+            return {"size+": "largest", "size-": "smallest"}.get(self.tags[at].value)
+        return None
+
+    def _divided(self, target: Target, at: int) -> tuple[Target, int] | None:
+        """As in "the liver into its lobes": the parts."""
+        target = self.resolve(target)
+        if not target.plain or self.kind(at) != "prep" or self.tags[at].keys != ("into",):
+            return None
+        step = at + 2 if self.kind(at + 1) == "pronoun" else at + 1
+        found, stop = self.read(step)
+        if len(found) != 1 or found[0].noun is None or not found[0].plural:
+            return None
+        part = self.part_of(found[0], target) if found[0].kind == "part" else found[0]
+        if part is None:
+            return None
+        leaves = set(self.leaves_of(target))
+        parts = {id for leaf in leaves for id in self.lexicon.ontology.regions_of(leaf)} | leaves
+        part = self.resolve(part)
+        return (part, stop) if part.ids and set(self.leaves_of(part)) <= parts else None
 
     def _late_side(self, target: Target, at: int) -> tuple[Target, int] | None:
         """As in "kidney left", "the kidney, right side" where nothing else follows the side."""
@@ -137,6 +177,8 @@ class CompoundReader(NumeralReader):
         if self.tags[at].keys in _AWAY and target.lesion is not None and not late and not from_organ:
             return None
         side = self.tags[step].value if self.kind(step) == "side" else None
+        if side == "both" and target.lesion and target.open and not self.head_follows(step):
+            return replace(target, refers="host", every=True), step + 1  # "any lesions in either"
         if side in ("left", "right", "both") and not self.head_follows(step):
             if self.kind(step + 1) == "pronoun" or not (self.sideable(target) or target.lesion):
                 return None
@@ -152,6 +194,11 @@ class CompoundReader(NumeralReader):
             hosts = [self.part_of(host, organ) or host for host in hosts]  # "liver lesion in the left lobe"
         if target.lesion is not None:
             return self.lesion_in(target, hosts), end
+        inner = self.resolve(hosts[0]) if len(hosts) == 1 and word in ("of", "in") else None
+        if inner is not None and inner.plain and not target.sides:
+            leaves = set(self.leaves_of(target))
+            if len(leaves) > 2 and set(self.leaves_of(inner)) < leaves:
+                return replace(inner, text=target.text), end  # "the bones of the pelvis"
         part = self.part_of(target, hosts[0]) if target.noun and len(hosts) == 1 else None
         if part is None and target.kind == "part" and hosts[0].refers:
             part = replace(target, refers="host", open=True)

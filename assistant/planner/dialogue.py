@@ -26,6 +26,7 @@ class Dialogue:
     """The state of one conversation about one study.
 
     turns       turns that acted, oldest first; undo takes the last one away
+    undone      turns that were taken away and can come back, the next one last
     pending     calls that wait for the answer to a question
     suggestion  ids that were offered; "yes" takes them
     """
@@ -33,6 +34,7 @@ class Dialogue:
     turns: list[Turn] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
     suggestion: list[str] = field(default_factory=list)
+    undone: list[Turn] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._last: Plan | None = None
@@ -44,14 +46,17 @@ class Dialogue:
         self._last = plan
         self.pending = [call.state() for call in plan.pending]
         self.suggestion = list(plan.suggestion)
-        if self.turns and any(call.tool == "undo" for call in plan.calls):
-            self.turns.pop()
-        calls = [
-            call.state() for call in plan.calls if call.tool not in ("undo", "help", "report", "describe")
-        ]
+        for call in plan.calls:
+            if call.tool == "undo" and self.turns:
+                self.undone.append(self.turns.pop())
+            elif call.tool == "redo" and self.undone:
+                self.turns.append(self.undone.pop())
+        apart = ("undo", "redo", "help", "report", "describe")
+        calls = [call.state() for call in plan.calls if call.tool not in apart]
         calls = [call for call in calls if call["args"].get("targets")]
         if calls and not self._looks(calls):
             self.turns = [*self.turns, Turn(calls)][-DEPTH:]
+            self.undone = []
 
     def _looks(self, calls: Sequence[dict[str, Any]]) -> bool:
         """Only shows or saves what was talked about, which keeps its limits: the largest one, that region."""
@@ -61,7 +66,7 @@ class Dialogue:
 
     def reset(self) -> None:
         """Forget everything: another study was opened."""
-        self.turns, self.pending, self.suggestion, self._last = [], [], [], None
+        self.turns, self.pending, self.suggestion, self.undone, self._last = [], [], [], [], None
 
     @property
     def calls(self) -> list[Call]:
@@ -89,8 +94,10 @@ class Dialogue:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Dialogue:
-        turns = [Turn(list(turn["calls"])) for turn in record.get("turns", ())]
-        return cls(turns, list(record.get("pending", ())), list(record.get("suggestion", ())))
+        turns, undone = (
+            [Turn(list(turn["calls"])) for turn in record.get(name, ())] for name in ("turns", "undone")
+        )
+        return cls(turns, list(record.get("pending", ())), list(record.get("suggestion", ())), undone)
 
 
 def mentions_of(call: Call) -> Sequence[tuple[str, ...]]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from assistant.plan import QUERY_TOOLS, Call
 
-from .intents import Wish
 from .memory import Problem, Scope
 from .queries import Queries
 from .target import Target
 from .units import UNITS, suits
+from .wish import Wish
 
 
 class Ellipsis(Queries):
@@ -34,6 +34,9 @@ class Ellipsis(Queries):
             return wish.tool == "segment" and "same" in wish.flags
         if wish.senses or wish.measures:
             return False
+        other = wish.targets and all(target.refers in ("side", "other") for target in wish.targets)
+        if other and wish.verb == "give" and "which" in wish.flags:
+            return True  # "which volume has the left kidney, and which the right?"
         bounded = wish.verb == "give" and wish.size is not None and not wish.targets
         return bounded or wish.verb == "" or (wish.verb == "give" and bool({"too", "about"} & wish.flags))
 
@@ -59,6 +62,9 @@ class Ellipsis(Queries):
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
         if scopes is None:
             return []
+        if any(t.refers == "them" and t.text.lower().startswith("all") for t in wish.targets):
+            scopes = [replace(scope, select="all", rank=None, low=None, high=None) for scope in scopes]
+            last = [replace(call, args=call.args | {"min_mm": None, "max_mm": None}) for call in last]
         if distance is not None:
             pair = self._pair_of(distance, scopes)
             return self._distance(replace(wish, senses=("distance",)), pair)
@@ -66,10 +72,16 @@ class Ellipsis(Queries):
         for call in last:
             inherited = [self._inherit(scope, call, wish) for scope in scopes]
             senses = call.senses or tuple(call.args.get("measures", ()))
+            if wish.unit and not senses and all(scope.lesion for scope in scopes):
+                made += self._grouped("measure", inherited, ("size",), (), wish.unit)
+                continue
             if senses == ("count",) and any(scope.select != "all" for scope in scopes):
                 senses = ("size",)
             unit = wish.unit or call.args.get("unit")
-            if call.tool == "compare" and "only" in wish.flags:
+            if call.args.get("study"):
+                again = {key: call.args[key] for key in ("study", "status") if call.args.get(key)}
+                made += self._prior(replace(wish, senses=senses, unit=unit, extra=again), inherited)
+            elif call.tool == "compare" and "only" in wish.flags:
                 made += self._grouped("measure", inherited, senses or ("size",), (), unit)
             elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from .clause import Clause, Item
+from .comparing import asks_which, comparison
 from .measuring import asked_measures, groups
 from .target import Target
 from .units import LENGTHS, Size
+from .wish import Wish
 
 TOOL_OF_VERB = {
     "find": "locate",
@@ -20,31 +22,6 @@ TOOL_OF_VERB = {
     "exist": "detect",
     "show": "segment",
 }
-DISTANCE_ONLY_WITH_TWO = frozenset({"distance"})
-PREDICATES = frozenset({"enlargement", "dilation", "normality"})
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One thing that is wanted, as far as the words alone tell.
-
-    tool      None when the sentence names none: the dialogue or the target decides
-    senses    how measures were asked for, in order
-    measures  measures that are fixed by a condition ("splenomegaly")
-    flags     again, about, too, correction, only, yes, prior, exist, question, bare
-    """
-
-    tool: str | None = None
-    targets: tuple[Target, ...] = ()
-    excluded: tuple[Target, ...] = ()
-    senses: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    size: Size | None = None
-    unit: str | None = None
-    comparison: str | None = None
-    flags: frozenset[str] = frozenset()
-    extra: dict[str, Any] = field(default_factory=dict)
-    verb: str = ""
 
 
 def wishes(clause: Clause) -> list[Wish]:
@@ -60,9 +37,9 @@ def wishes(clause: Clause) -> list[Wish]:
     bound = _bound(clause, base) if not measures else None
     if bound is not None:
         return [bound]
-    comparison = _comparison(clause, base, measures)
-    if comparison is not None:
-        return [comparison]
+    compared = comparison(clause, base, measures)
+    if compared is not None:
+        return [compared]
     if any(item.value == "unmeasurable" for item in measures):
         return [replace(base, tool="measure", senses=("unmeasurable",))]
     grouped = groups(clause.items, measures)
@@ -80,7 +57,8 @@ def wishes(clause: Clause) -> list[Wish]:
             replace(base, tool="measure", targets=(target,), measures=target.measures)
             for target in conditions
         ]
-        return [*wishes(replace(clause, items=rest)), *alone]
+        others = wishes(replace(clause, items=rest))
+        return [*alone, *others] if base.targets[0].kind == "condition" else [*others, *alone]
     if not measures:
         return [base]
     made: list[Wish] = []
@@ -88,9 +66,16 @@ def wishes(clause: Clause) -> list[Wish]:
         made.append(replace(base, targets=tuple(targets), senses=tuple(senses), tool="measure"))
     joined = any(item.link for item in measures) and not base.targets
     if _also_mask(base, joined) and made:
-        everything = tuple(target for wish in made for target in wish.targets)
+        everything = tuple(target for target in _before_distance(clause) if target in base.targets)
         made.insert(0, replace(base, targets=everything, senses=()))
     return made
+
+
+def _before_distance(clause: Clause) -> list[Target]:
+    """The targets less those that only a distance is asked to: "and does it touch the bladder"."""
+    far = next((n for n, i in enumerate(clause.items) if i.kind == "measure" and i.value == "distance"), None)
+    first = [item.value for item in clause.items[:far] if item.kind == "target" and not item.negated]
+    return first or clause.targets
 
 
 def _with_bounds_turned(clause: Clause) -> Clause:
@@ -120,13 +105,12 @@ def _base(clause: Clause) -> Wish:
     verbs = clause.verbs()
     if "exist" in verbs:
         flags.add("exist")
-    if _which(clause):
+    if asks_which(clause):
         flags.add("which")
     if clause.question:
         flags.add("question")
-    if any(item.kind == "prep" and item.keys[-1] in _IN for item in clause.items[:1]) or _starts_with_in(
-        clause
-    ):
+    said = [item for item in clause.items if item.kind not in ("correction", "yes")]
+    if any(item.kind == "prep" and item.keys[-1] in _IN for item in said[:1]) or _starts_with_in(clause):
         flags.add("in")
     pairs = list(zip(clause.items, clause.items[1:], strict=False))
     if any(one.kind == "prep" and one.keys[-1] in _IN and two.kind == "target" for one, two in pairs):
@@ -138,8 +122,14 @@ def _base(clause: Clause) -> Wish:
     )
     unit = next((item.value for item in clause.items if item.kind == "unit"), None)
     tool, verb = _tool(clause)
+    first, *others = clause.targets or (Target(),)
+    if verb == "exist" and asks_which(clause) and first.plain and others and others[-1].lesion:
+        tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
+        flags.add("inside")
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
+    if _asks_coverage(clause):
+        tool, verb = "describe", "describe"
     extra: dict[str, Any] = {}
     for item in clause.of("view"):
         name, value = item.value
@@ -156,6 +146,14 @@ def _base(clause: Clause) -> Wish:
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _asks_coverage(clause: Clause) -> bool:
+    """As in "does the scan show the complete liver?"."""
+    shows = any(
+        item.kind == "verb" and item.value == "exist" and "show" in item.keys for item in clause.items
+    )
+    return shows and bool(clause.targets) and all(t.plain and t.every for t in clause.targets)
 
 
 def _is_for(item: Item) -> bool:
@@ -201,7 +199,10 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     """Tools whose verb alone decides."""
     verbs = clause.verbs()
     has_measure = any(item.kind == "measure" and not item.negated for item in clause.items)
-    for tool in ("undo", "screen", "correct", "swap"):
+    taken = _taken_from(clause) if "correct" in verbs else None
+    if taken is not None:
+        return replace(base, tool="correct", targets=taken[1:], excluded=taken[:1])
+    for tool in ("undo", "redo", "screen", "correct", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             return replace(base, tool=tool)
     if clause.of("from") and base.excluded:
@@ -212,11 +213,23 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
         return replace(base, tool="report")
     if "report" in verbs and not has_measure:
         return replace(base, tool="report")
-    if "describe" in verbs and not has_measure:
+    if base.tool == "describe" and not has_measure:
         return replace(base, tool="describe")
     views = {item.value[0] for item in clause.of("view")}
     if views and not has_measure and not ({"measure", "locate"} & set(verbs)):
         return replace(base, tool="show", extra=base.extra | _slice_number(clause))
+    return None
+
+
+def _taken_from(clause: Clause) -> tuple[Target, Target] | None:
+    """As in "remove the gallbladder from the liver": what is taken out, and of what."""
+    for one, two, three in zip(clause.items, clause.items[1:], clause.items[2:], strict=False):
+        if (
+            one.kind == three.kind == "target"
+            and two.kind == "prep"
+            and two.keys in (("from",), ("out", "of"))
+        ):
+            return one.value, three.value
     return None
 
 
@@ -252,59 +265,3 @@ _BOUND_SENSES = {
     "calibre": ("wider", "thicker", "narrower", "thinner"),
     "length": ("longer", "taller", "shorter"),
 }
-
-
-def _comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None:
-    """Between structures, or between this study and a prior one."""
-    compar = clause.of("compar")
-    superlative = clause.of("superl")
-    senses = tuple(dict.fromkeys(item.value for item in measures))
-    against_prior = "prior" in base.flags or bool({"growth", "response"} & set(senses))
-    if against_prior and base.tool not in ("segment", "locate", "export", "report"):
-        said = tuple(sense for sense in senses if sense != "growth")
-        kept = said or tuple("size" for _ in senses)
-        return replace(
-            base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
-        )
-    if base.tool == "compare" or "compare" in clause.verbs():
-        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
-    if PREDICATES & set(senses):
-        return None
-    if compar and _which(clause):
-        named = tuple(target for target in base.targets if target.refers not in ("one", "it"))
-        base = replace(base, targets=named)
-    if compar and (len(base.targets) > 1 or _which(clause) or not clause.of("size")):
-        return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
-    named = tuple(target for target in base.targets if target.refers != "select")
-    if len(named) < len(base.targets) and _which(clause) and named and all(t.plain for t in named):
-        words = {word for target in base.targets if target.refers for word in target.text.lower().split()}
-        sense = "length" if words & {"longest", "tallest", "shortest"} else "size"
-        return replace(
-            base, targets=named, tool="compare", senses=senses or (sense,), comparison="structures"
-        )
-    if (
-        superlative
-        and _which(clause)
-        and base.targets
-        and all(t.refers in ("one", "it", "them") for t in base.targets)
-    ):
-        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
-        sense = dimension.get(superlative[0].value, "size")
-        return replace(base, targets=(), tool="compare", senses=senses or (sense,), comparison="structures")
-    chosen = [target for target in base.targets if target.plain and target.select != "all"]
-    if chosen and len(chosen) == len(base.targets) and _which(clause):
-        return replace(base, tool="compare", senses=senses or ("size",), comparison="structures")
-    if superlative and _which(clause) and base.targets and all(t.plain for t in base.targets):
-        dimension = {"longest": "length", "shortest": "length", "densest": "density"}
-        sense = dimension.get(superlative[0].value, "size")
-        return replace(base, tool="compare", senses=(sense,), comparison="structures")
-    return None
-
-
-def _dimension(compar: Sequence[Item]) -> tuple[str, ...]:
-    dimension = compar[0].value.rstrip("+-") if compar else ""
-    return (dimension,) if dimension and dimension != "value" else ()
-
-
-def _which(clause: Clause) -> bool:
-    return any("which" in item.keys for item in clause.items if item.kind == "verb")

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from .clause import Clause, Item
 from .lexicon import Lexicon
+from .meaning import Tag
 from .phrases import PhraseReader
-from .tag import Tag
 from .target import Target
 
 
@@ -70,15 +70,19 @@ class Joiner:
         self.clause.items[-1] = replace(last, value=replace(last.value, select=select))
         return stop
 
-    def join(self, found: Sequence[Target]) -> None:
+    def join(self, found: Sequence[Target], tight: bool = False) -> None:
+        """Add the targets of a phrase. tight: only a joining word stands between it and the noun before."""
         negated = self.negation is not None
         for number, target in enumerate(found):
             target = self._shared_side(target) if number == 0 else target
+            if number == 0 and tight:
+                self._share_head(target)
             self._share_back(target)
             target = self._same_lesion(target)
             if not negated and (
                 self._place_of(target)
                 or self._said_already(target)
+                or self._any_of_these(target)
                 or self._picks_out(target)
                 or self._hosts_before(target)
             ):
@@ -116,6 +120,20 @@ class Joiner:
         host = self.reader.beside(target, Target(ids=lesion.within))
         joined = self.reader.lesion_in(replace(lesion, within=()), [host])
         return target if joined.missing or joined.refers else joined
+
+    def _share_head(self, target: Target) -> None:
+        """As in "liver and lung tumors": the tumors of both."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if last is None or last.kind != "target" or not (target.lesion and target.plural and target.ids):
+            return
+        one = last.value
+        hosts = set(self.reader.lexicon.leaves(self.reader.lesion_hosts(target.ids)))
+        if not one.plain or target.within or hosts & self._leaves(one):
+            return
+        shared = replace(target, ids=(), open=True, sides=(), text=f"{one.text} {target.text}")
+        hosted = self.reader.lesion_in(shared, [one])
+        if not hosted.missing:
+            self.clause.items[-1] = replace(last, value=hosted)
 
     def _share_back(self, target: Target) -> None:
         """As in "the upper and the lower lobe of the left lung": the side holds for the lobe before, too."""
@@ -160,6 +178,15 @@ class Joiner:
             chosen = replace(last.value, select=target.select, rank=target.rank)
             self.clause.items[-1] = replace(last, value=chosen)
             return True
+        if (
+            last is not None
+            and last.kind == "target"
+            and target.refers == "select"
+            and not self.link
+            and last.value.refers in ("one", "it", "them")
+        ):  # "which one is the biggest"
+            self.clause.items[-1] = replace(last, value=target)
+            return True
         sided = target.refers == "side" and last is not None and self.link in (",", "")
         lesions = [
             n for n, item in enumerate(self.clause.items) if item.kind == "target" and item.value.lesion
@@ -189,6 +216,18 @@ class Joiner:
             value = self.reader.resolve(replace(last.value, sides=target.sides))
             self.clause.items[-1] = replace(last, value=value)  # "the lungs, but the right only"
             return True
+        before = [n for n, item in enumerate(self.clause.items) if item.kind == "target"]
+        if sided and not self.link and before and self.clause.items[-1].kind == "prep":
+            item = self.clause.items[before[-1]]
+            if (
+                item.value.plain
+                and item.value.noun
+                and not item.value.sides
+                and self.reader.sideable(item.value)
+            ):
+                narrowed = self.reader.resolve(replace(item.value, sides=target.sides))
+                self.clause.items[before[-1]] = replace(item, value=narrowed)
+                return True  # "how many ribs are there on the left side"
         if not target.plain or self.link:
             return False
         leaves = self._leaves(target)
@@ -202,21 +241,30 @@ class Joiner:
     def _hosts_before(self, target: Target) -> bool:
         """The organ after lesion and measure: "tumor burden liver", "nodule count RUL"."""
         items = self.clause.items
-        if (
-            len(items) < 2
-            or items[-1].kind not in ("measure", "size")
-            or items[-2].kind != "target"
-            or self.link
-        ):
+        place = max((n for n, item in enumerate(items) if item.kind == "target"), default=-1)
+        between = {item.kind for item in items[place + 1 :]}
+        if place < 0 or not between or not between <= {"measure", "size"} or self.link not in ("", ","):
             return False
-        lesion = items[-2].value
-        if not (target.plain and lesion.lesion and lesion.open and not lesion.refers):
+        lesion = items[place].value
+        region = bool(lesion.ids and not lesion.within and target.kind in ("part", "struct") and self.link)
+        if self.link and not region:
+            return False
+        if not (target.plain and lesion.lesion and (lesion.open or region) and not lesion.refers):
+            return False
+        if region and not self._named_region(target, lesion):
             return False
         hosted = self.reader.lesion_in(lesion, [target])
         if hosted.missing or items[-1].value == "distance":
             return False
-        items[-2] = replace(items[-2], value=hosted)
+        items[place] = replace(items[place], value=hosted)
         return True
+
+    def _named_region(self, target: Target, lesion: Target) -> bool:
+        """Whether a structure is a part of the organ of a lesion: "liver mets LD, segment 7"."""
+        lexicon = self.reader.lexicon
+        organs = set(lexicon.leaves(self.reader.lesion_hosts(lesion.ids)))
+        parts = {part for id in organs for part in lexicon.ontology.regions_of(id)}
+        return bool(target.ids) and set(lexicon.leaves(target.ids)) <= parts
 
     def _leaves(self, target: Target) -> set[str]:
         ids = self.reader.lexicon.leaves(target.ids)
@@ -227,15 +275,24 @@ class Joiner:
         if self.link or not target.plain:
             return False
         leaves = self._leaves(target)
-        named = [item.value for item in self.clause.items if item.kind == "target" and item.value.plain]
+        items = [item for item in self.clause.items if item.kind == "target" and not item.negated]
+        named = [item.value for item in items if item.value.plain]
         return any(self._leaves(other) < leaves for other in named)
+
+    def _any_of_these(self, target: Target) -> bool:
+        """As in "liver mets, anything new?": any of the lesions just named."""
+        last = self.clause.items[-1] if self.clause.items else None
+        if last is None or last.kind != "target" or self.link not in ("", ","):
+            return False
+        any_of = target.lesion == "lesion" and target.open and not (target.refers or target.noun)
+        return any_of and last.value.lesion is not None and not last.value.refers
 
     def add(self, item: Item) -> None:
         if self.negation and item.kind in ("measure", "prior"):
             item = replace(item, negated=True)
             self.negation = None if item.kind == "measure" else self.negation
         self.clause.items.append(replace(item, link=item.link or self.link))
-        if item.kind != "target":
+        if item.kind not in ("target", "again", "only"):  # "..., and the ratio of ...": still joined
             self.link = ""
 
 

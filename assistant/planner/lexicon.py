@@ -117,8 +117,8 @@ class Lexicon(Anatomy):
         """Structures that the ontology names and no plan may: with what is nearest to them."""
         nearest = {
             strip_side(phrase_keys(name))[0]: self.known(record["nearest"])
-            for section in data("unsupported").values()
-            for record in section
+            for section in ("anatomy", "findings")
+            for record in data("unsupported")[section]
             for name in record["names"]
         }
         for phrase, structure in beyond.items():
@@ -212,8 +212,8 @@ class Lexicon(Anatomy):
             self.trie.add(phrase_keys(phrase), Entry("numbered", segments))
 
     def _add_unsupported(self) -> None:
-        for section in data("unsupported").values():
-            for record in section:
+        for section in ("anatomy", "findings"):
+            for record in data("unsupported")[section]:
                 nearest = self.known(record["nearest"])
                 for name in record["names"]:
                     for written in (name, *_turned(name)):

@@ -118,8 +118,9 @@ def groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targe
                 made.append(([], [item.value]))
             else:
                 senses.append(item.value)
-        elif item.value.refers == "select" and targets and len(senses) > 1:
-            made.append(([item.value], [senses.pop()]))  # "number and size of the largest"
+        elif item.value.refers == "select" and targets and (len(senses) > 1 or senses == ["count"]):
+            sense = senses.pop() if len(senses) > 1 else "size"
+            made.append(([item.value], [sense]))  # "number and size of the largest", "count, biggest"
         elif not measure_first and senses and _measure_follows(wanted, place):
             made.append(([item.value], []))
         else:

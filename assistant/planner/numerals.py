@@ -8,7 +8,7 @@ from dataclasses import replace
 from .anatomy import ROMAN
 from .compose import Composer
 from .lexicon import Lexicon
-from .tag import Tag
+from .meaning import Tag
 from .target import Target
 from .trie import Noun
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .compounds import CompoundReader
-from .tag import NOMINAL, Tag
+from .meaning import NOMINAL, Tag
 from .target import Target
 from .trie import Lesions, Noun
 
@@ -19,9 +19,11 @@ class _Mods:
     nth: int | None = None
     more: list[int] = field(default_factory=list)
     every: bool = False
+    whole: bool = False
     definite: bool = False
     other: bool = False
     maybe: bool = False
+    status: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -57,8 +59,11 @@ class PhraseReader(CompoundReader):
             return self._pointer(place, mods, at)
         if target.lesion is not None:
             target = self._selected(target, before)
-        if target.kind == "adj" and self.kind(at) == "pronoun" and self.tags[at].value == "one":
-            at += 1  # "the pulmonary one"
+            target = replace(target, status=before.status)
+        ones = self.kind(at) == "pronoun" and self.tags[at].keys[-1:] == ("one",)
+        if ones and (target.kind == "adj" or (target.kind == "struct" and not target.lesion)):
+            at += 1  # "the pulmonary one", "the liver one"
+            target = replace(target, kind="adj")
         target, at = self.after(target, at)
         heads.append(self.resolve(target))
         first = heads[0]
@@ -95,8 +100,11 @@ class PhraseReader(CompoundReader):
                     at += 1
             elif tag.kind == "all":
                 mods.every = True
+                mods.whole = bool(_WHOLE.intersection(tag.keys))
             elif tag.kind == "verb" and tag.keys == ("any",) and self.head_follows(at + 1):
                 pass
+            elif tag.kind == "status" and (self.head_follows(at + 1) or self._ones(at + 1)):
+                mods.status = tag.value
             elif tag.kind == "maybe" and self.head_follows(at + 1):
                 mods.maybe = True
             elif tag.kind == "number" and mods.nth == 1 and self.head_follows(at + 1):
@@ -129,6 +137,7 @@ class PhraseReader(CompoundReader):
             plural=tag.plural,
             sides=tuple(mods.sides),
             every=mods.every,
+            whole=mods.whole,
             definite=mods.definite,
             select=mods.select,
             kind=tag.kind,
@@ -208,13 +217,20 @@ class PhraseReader(CompoundReader):
         )
         return replace(base, ids=ids, every=True, kind="universe")
 
+    def _ones(self, at: int) -> bool:
+        return self.kind(at) == "pronoun" and self.tags[at].value == "one"
+
     def _pointer(self, place: int, mods: _Mods, at: int) -> tuple[list[Target], int]:
         """Phrases without a noun: it, both, the other one, the second largest, the first one."""
         text = " ".join(tag.text for tag in self.tags[place : max(at, place + 1)])
         if self.kind(at) == "neighbor":
-            return [Target(refers="next", nth=self.tags[at].value, text=text)], at + 1
-        one = self.kind(at) == "pronoun" and self.tags[at].value == "one"
+            more = self.number_at(at + 1) or 1  # "the next two"
+            stop = at + 1 if more == 1 else at + 2
+            return [Target(refers="next", nth=self.tags[at].value, rank=more, text=text)], stop
+        one = self._ones(at)
         end = at + 1 if one else at
+        if mods.status and one:
+            return [Target(lesion="lesion", open=True, plural=True, status=mods.status, text=text)], end
         if mods.other:
             return [Target(refers="other", text=text)], end
         if mods.sides:
@@ -231,6 +247,15 @@ class PhraseReader(CompoundReader):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
         those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
         end = at + 1 if those else end
+        if (
+            one
+            and self.kind(end) == "prep"
+            and self.kind(end + 1) == "side"
+            and not self.head_follows(end + 1)
+        ):
+            side = self.tags[end + 1].value  # "one in the left"
+            if side in ("left", "right"):
+                return [Target(refers="side", sides=(side,), text=text)], end + 2
         hosts, stop = self._place(end, (*_INSIDE, "of")) if one or those else ([], end)
         if hosts:
             return [replace(hosts[0], refers="one_in", text=text)], stop
@@ -276,6 +301,7 @@ _DETERMINERS = (
     ("their",),
 )
 _COUNTS = {"three": 3, "four": 4}
+_WHOLE = frozenset({"whole", "entire", "complete", "full"})
 _INSIDE = ("in", "inside", "within", "on")
 _THOSE = (("those",), ("these",), ("them",), ("one",), ("the", "one"))
 _RANGE_WORDS = ("to", "through", "thru", "until", "till", "-")

@@ -6,26 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from rapidfuzz import fuzz, process
+from assistant.plan import Plan
 
-from assistant.plan import Call, Plan
-
-from .calls import Asked
+from .about import idle, is_about, is_topic, located, places, restated
+from .arithmetic import compared
 from .clause import Clause
 from .clauses import read_clauses
 from .dialogue import Dialogue
-from .files import data
-from .intents import Wish, wishes
+from .intents import wishes
 from .lexicon import Lexicon, lexicon
-from .memory import Problem
+from .meaning import NOMINAL, Tag
 from .policy import Refusal, policy, sentences
 from .resolve import Resolver
+from .speaking import QUESTION_WORDS, Speaker
 from .spelling import common_words
-from .tag import NOMINAL, Tag, prepare, speller, tag
+from .tag import prepare, speller, tag
 from .tokens import Token
-from .understood import names, understood
-
-QUESTION_WORDS = frozenset({"who", "why", "when", "whom", "whose"})
+from .wish import Wish
 
 
 def plan(text: str, dialogue: Dialogue | None = None) -> Plan:
@@ -39,30 +36,29 @@ def plan(text: str, dialogue: Dialogue | None = None) -> Plan:
     return made
 
 
-class Planner:
+class Planner(Speaker):
     """Reads one request against one dialogue."""
 
     def __init__(self, words: Lexicon, dialogue: Dialogue) -> None:
-        self.lexicon = words
+        super().__init__(words)
         self.dialogue = dialogue
-        self.replies = data("replies")
 
     def plan(self, text: str) -> Plan:
         tokens = _own_words(prepare(text))
         if not any(token.kind != "sign" for token in tokens):
-            return self._say(text, "clarify", self._reply("clarify", "nothing"))
+            return self.say(text, "clarify", self.reply("clarify", "nothing"))
         answered = self._yes(text, tokens)
         if answered is not None:
             return answered
         refusals = policy().refusals(tokens)
         talk = policy().small_talk(tokens)
         if talk and all(talk == "abilities" and refusal.topic == "modality" for refusal in refusals):
-            return self._say(text, "chat", self._reply("chat", talk))
+            return self.say(text, "chat", self.reply("chat", talk))
         resolver = self._resolve(tokens, refusals)
         lost = all(asked.problem.reason in ("target", "nothing", "lesion") for asked in resolver.asked)
         if not resolver.calls and lost and not refusals:
             resolver = self._second_look(tokens) or resolver
-        return self._conclude(text, tokens, resolver, refusals)
+        return self.conclude(text, tokens, resolver, refusals)
 
     # ---- reading --------------------------------------------------------------------------------------
 
@@ -73,25 +69,27 @@ class Planner:
         ]
         clauses = [
             clause
-            for clause in read_clauses(_cut(tag(tokens, self.lexicon), refusals), self.lexicon)
+            for clause in read_clauses(_cut(compared(tag(tokens, self.lexicon)), refusals), self.lexicon)
             if not any(r.start < clause.stop and clause.start < r.stop for r in refusals)
             and not any(start <= clause.start < stop for start, stop in closed)
         ]
-        listed = self._shared(clauses)
+        shared = self._shared(clauses)
+        placed = located([wish for _, wish in shared], resolver.finder.compose)
+        listed = [(clause, wish) for (clause, _), wish in zip(shared, placed, strict=True) if wish]
         for number, (clause, wish) in enumerate(listed):
             if not clause.negated and not self._makes_sense(clause, wish, tokens):
                 continue
             following = listed[number + 1][1] if number + 1 < len(listed) else None
             first = not resolver.calls
-            if following is not None and _restated(wish, following):
+            if following is not None and restated(wish, following):
                 continue
-            if number and _places(listed[number - 1][1], wish):
+            if number and places(listed[number - 1][1], wish):
                 continue
-            if following is not None and _places(wish, following):
+            if following is not None and places(wish, following):
                 hosted = [resolver.finder.compose.lesion_in(t, following.targets) for t in wish.targets]
                 if not any(target.missing for target in hosted):
                     wish = replace(wish, targets=tuple(hosted))
-            if following is not None and first and _is_topic(wish) and _is_about(wish, following):
+            if following is not None and first and is_topic(wish) and is_about(wish, following):
                 resolver.note(wish)
             elif not clause.negated:
                 resolver.take(wish)
@@ -120,14 +118,16 @@ class Planner:
             listed += [(clause, wish) for wish in made]
         # A view verb without an object beside a real wish is a way of speaking: "have a look and mark ..."
         if len(listed) > 1:
-            listed = [pair for pair in listed if not _idle(pair[1])] or listed
+            listed = [pair for pair in listed if not idle(pair[1])] or listed
         return listed
 
     def _makes_sense(self, clause: Clause, wish: Wish, tokens: Sequence[Token]) -> bool:
         """Whether a clause says enough to act on: a noun among words that mean nothing does not."""
-        if _idle(wish) and not wish.tool:
+        if idle(wish) and not wish.tool:
             return False
         verbs = set(clause.verbs()) - {"give"}
+        if not verbs and clause.unknown and any(target.kind == "universe" for target in wish.targets):
+            return False  # "reset everything"
         if verbs or wish.senses or wish.measures or wish.flags & {"again", "same", "about", "correction"}:
             return len(clause.unknown) < 5
         asking = {token.key for token in tokens[max(clause.start, 0) : clause.stop]} & QUESTION_WORDS
@@ -159,159 +159,7 @@ class Planner:
             return None
         resolver = Resolver(self.lexicon, self.dialogue)
         calls = resolver.accept()
-        return self._act(text, calls, "") if calls else None
-
-    # ---- answering ------------------------------------------------------------------------------------
-
-    def _conclude(
-        self, text: str, tokens: Sequence[Token], resolver: Resolver, refusals: Sequence[Refusal]
-    ) -> Plan:
-        notes = list(dict.fromkeys(self.replies["also"][refusal.topic] for refusal in refusals))
-        if resolver.calls:
-            notes = [self._question(asked.problem) for asked in resolver.asked] + notes
-            return self._act(text, resolver.calls, " ".join(dict.fromkeys(notes)))
-        if refusals:
-            return self._say(text, "refuse", self._reply("refuse", refusals[0].topic))
-        tags = tag(tokens, self.lexicon)
-        if resolver.asked:
-            made = self._clarify(text, resolver.asked)
-            unnamed = all(asked.problem.reason == "target" for asked in resolver.asked)
-            near = self._nearest_name(tags) if unnamed else None
-            return self._offer(made, near) if near else made
-        if self._foreign(tags):
-            return self._say(text, "refuse", self._reply("refuse", "off_topic"))
-        near = self._nearest_name(tags)
-        if near is not None:
-            return self._offer(self._say(text, "clarify", ""), near)
-        negated = any(clause.negated or clause.excluded for clause in read_clauses(tags, self.lexicon))
-        return self._say(text, "clarify", self._reply("clarify", "excluded" if negated else "nothing"))
-
-    def _offer(self, made: Plan, near: tuple[str, str]) -> Plan:
-        word, id = near
-        fields = {"word": word, "name": self.lexicon.ontology[id].name}
-        return replace(made, text=self._reply("clarify", "unknown", fields), suggestion=(id,))
-
-    def _nearest_name(self, tags: Sequence[Tag]) -> tuple[str, str] | None:
-        """A word that nothing covers and the structure whose name is most like it, if one is."""
-        names = {
-            structure.name: id for id, structure in self.lexicon.ontology.items() if id in self.lexicon.scope
-        }
-        for tag_ in tags:
-            word = tag_.text.lower()
-            if tag_.kind != "word" or len(word) < 6 or tag_.keys[0] in common_words():
-                continue
-            found = process.extractOne(word, names.keys(), scorer=fuzz.ratio, score_cutoff=60)
-            if found is not None:
-                return tag_.text, names[found[0]]
-        return None
-
-    def _foreign(self, tags: Sequence[Tag]) -> bool:
-        """A sentence of words that have nothing to do with a study."""
-        words = [t for t in tags if t.kind == "word"]
-        known = [
-            t
-            for t in tags
-            if t.kind in ("struct", "lesion", "measure", "level", "verb", "unsupported", "part")
-        ]
-        known = [t for t in known if t.kind != "verb" or t.value not in ("give", "state", "exist", "show")]
-        asking = any(t.keys[0] in QUESTION_WORDS for t in tags)
-        if any(t.kind in ("struct", "lesion", "level") for t in tags) and not asking:
-            return False
-        if words and not known and len(tags) >= 3 and any(len(t.text) > 3 for t in words):
-            return True
-        strange = [t for t in words if t.keys[0] in common_words() or t.keys[0] in QUESTION_WORDS]
-        return len(words) >= 3 or (len(strange) >= 1 and len(words) >= 2) or (len(words) >= 2 and bool(known))
-
-    def _act(self, text: str, calls: Sequence[Call], note: str) -> Plan:
-        return Plan(text, "act", tuple(calls), note, understood(calls, self.lexicon))
-
-    def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
-        first = asked[0]
-        nearest = (
-            first.problem.nearest
-            if first.problem.reason in ("unsupported", "cyst_unsupported", "finding")
-            else ()
-        )
-        return Plan(
-            text,
-            "clarify",
-            text=" ".join(dict.fromkeys(self._question(a.problem) for a in asked)),
-            pending=tuple(call for a in asked for call in a.pending),
-            suggestion=tuple(nearest),
-        )
-
-    def _question(self, problem: Problem) -> str:
-        reason = problem.reason
-        fields = dict(problem.fields)
-        if reason == "target":
-            fields.setdefault("verb", "work on")
-        if reason == "unsupported" and not problem.nearest:
-            reason = "unsupported_alone"
-        fields["nearest"] = " or ".join(names(problem.nearest[:2], self.lexicon))
-        fields["hosts"] = self._lesion_hosts()
-        return self._reply("clarify", reason, fields)
-
-    def _lesion_hosts(self) -> str:
-        hosts = dict.fromkeys(
-            self.lexicon.ontology[self.lexicon.group_of(self.lexicon.ontology[id].within)[0]].name
-            for id in self.lexicon.lesions
-        )
-        return ", ".join(hosts)
-
-    def _reply(self, section: str, name: str, fields: dict[str, str] | None = None) -> str:
-        template: str = self.replies[section][name]
-        return template.format_map({"scope": self.replies["scope"], **(fields or {})})
-
-    def _say(self, text: str, status: str, reply: str) -> Plan:
-        return Plan(text, status, text=reply)  # type: ignore[arg-type]
-
-
-def _idle(wish: Wish) -> bool:
-    """A wish that says nothing of its own."""
-    bare = not (wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.unit)
-    return (
-        bare
-        and (wish.tool is None or wish.verb in ("show", "exist", "give", "find", "check", "detect"))
-        and not wish.extra
-    )
-
-
-def _is_topic(wish: Wish) -> bool:
-    """A phrase without a verb of its own, or a mere statement."""
-    return (
-        bool(wish.targets)
-        and wish.verb in ("", "state", "not")
-        and not (wish.senses or wish.measures or wish.flags - {"in", "inside"})
-    )
-
-
-def _restated(wish: Wish, following: Wish) -> bool:
-    """Lesions of no organ, told again with their organ: "the target lesions: measure each liver met"."""
-    vague = bool(wish.targets) and all(t.lesion and t.open and not t.sides for t in wish.targets)
-    told = bool(following.targets) and all(t.lesion and not t.open for t in following.targets)
-    return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
-
-
-def _places(wish: Wish, following: Wish) -> bool:
-    """Lesions of no organ, then organs and nothing else: "mets? liver or lung"."""
-    vague = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
-    silent = following.tool is None and not (following.senses or following.measures or following.flags)
-    organs = bool(following.targets) and all(t.plain and not t.refers for t in following.targets)
-    return vague and silent and organs and not following.verb
-
-
-def _is_about(topic: Wish, wish: Wish) -> bool:
-    """A wish about the topic before it: it points back, or looks for lesions in it."""
-    searching = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)
-    return _points_back(wish) or (searching and "in" in topic.flags)
-
-
-def _points_back(wish: Wish) -> bool:
-    """A wish about what was just said: its only targets are pronouns, or it has none."""
-    acts = wish.tool is not None or bool(wish.senses)
-    return (
-        acts and all(target.refers in ("it", "them", "one") for target in wish.targets) and not wish.excluded
-    )
+        return self.act(text, calls, "") if calls else None
 
 
 def _own_words(tokens: list[Token]) -> list[Token]:

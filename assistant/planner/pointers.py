@@ -19,7 +19,7 @@ class Pointers(Memory):
         if refers == "nth":
             return self._nth(target)
         if refers == "next":
-            return self._next(target.nth or 1)
+            return self._next(target.nth or 1, target.rank or 1)
         if refers == "number":
             return self._numbered(target.nth or 0)
         if refers == "select":
@@ -56,6 +56,17 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def together(self) -> list[Scope]:
+        """What can be compared where nothing is named: the last things, and the one before where it is one."""
+        focus, calls = self.focus(), self.recent()
+        if len(focus) > 1 or self.local or self.topic:
+            return focus
+        if len(calls) > 1 and calls[0].tool == calls[1].tool == "measure":
+            before = self.scopes_of(calls[1])
+            if len(before) == 1 and before[0].ids != focus[0].ids and not before[0].lesion:
+                return [*before, *focus]
+        return self._with_earlier(focus) if focus else []
 
     def _last_of(self, number: int) -> list[Scope]:
         """As in "all three": the last so many things that were named."""
@@ -165,8 +176,13 @@ class Pointers(Memory):
                 return named
         return self.dialogue.mentions()
 
-    def _next(self, step: int) -> list[Scope] | Problem:
-        """As in "the one below" after L3: the next of the same family."""
+    def _next(self, step: int, count: int = 1) -> list[Scope] | Problem:
+        """As in "the one below" after L3: the next of the same family; `count`: so many of them."""
+        if count > 1:
+            steps = [self._next(n * step) for n in range(1, count + 1)]
+            return [scope for scopes in steps if isinstance(scopes, list) for scope in scopes] or Problem(
+                "target"
+            )
         spine = list(dict.fromkeys(self.lexicon.levels.values()))
         for scope in self.focus()[::-1]:
             if scope.lesion:

@@ -9,9 +9,9 @@ from assistant.plan import Call
 
 from .calls import CallMaker
 from .files import data
-from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
+from .wish import Wish
 
 
 class Queries(CallMaker):
@@ -134,7 +134,7 @@ class Queries(CallMaker):
             return "detect"
         if wish.tool:
             return wish.tool
-        if lesion and "only" in wish.flags:
+        if lesion and "only" in wish.flags and not (wish.size and not wish.verb):
             return "segment"
         if lesion:
             selected = any(scope.select != "all" for scope in scopes)

@@ -9,10 +9,10 @@ from typing import Any
 from assistant.plan import QUERY_TOOLS, Call
 
 from .ellipsis import Ellipsis
-from .intents import Wish
 from .memory import Problem, Scope
 from .target import Target
 from .units import suits
+from .wish import Wish
 
 
 class Resolver(Ellipsis):
@@ -63,6 +63,12 @@ class Resolver(Ellipsis):
             return self._fill_pending(wish)
         if self._compares_again(wish):
             return self._compare_scopes(wish, self.finder.focus())
+        inside = self._inside(wish)
+        if inside is not None:
+            return self._query(inside)
+        among = self._among(wish)
+        if among:
+            return self._compare_scopes(replace(wish, senses=("size",)), among)
         if self._repeats(wish):
             return self._repeat(wish)
         if wish.excluded and not wish.targets and wish.tool is None and not wish.senses:
@@ -71,6 +77,37 @@ class Resolver(Ellipsis):
         if scopes is None:
             return []
         return self._calls(wish, scopes)
+
+    def _inside(self, wish: Wish) -> Wish | None:
+        """As in "is it in the head?" of a lesion, "nodules in it?" of an organ: lesions are looked for there."""
+        if wish.tool or wish.verb or wish.senses or wish.measures:
+            return None
+        hosted = wish.targets and all(t.lesion and t.refers == "host" for t in wish.targets)
+        if hosted and "question" in wish.flags:
+            return replace(wish, tool="detect", verb="detect")
+        first, *places = wish.targets or (Target(),)
+        focus = self.finder.focus()
+        lesions = bool(focus) and all(scope.lesion for scope in focus)
+        if not ("inside" in wish.flags and places and first.refers == "it" and lesions):
+            return None
+        lesion = Target(lesion=self.finder.class_of(focus[-1]), open=True)
+        found = self.finder.compose.lesion_in(lesion, self._in_organ(places))
+        return None if found.missing else replace(wish, tool="detect", verb="detect", targets=(found,))
+
+    def _in_organ(self, places: Sequence[Target]) -> list[Target]:
+        """Region words as parts of the organ that is talked about."""
+        organ = self.finder.last_organ()
+        if organ is None:
+            return list(places)
+        return [self.finder.compose.part_of(p, Target(ids=organ.ids)) or p if p.open else p for p in places]
+
+    def _among(self, wish: Wish) -> list[Scope]:
+        """As in "which one is the biggest?" after several structures: those; nothing after lesions."""
+        picks = bool(wish.targets) and all(target.refers == "select" for target in wish.targets)
+        if not picks or "which" not in wish.flags or wish.senses:
+            return []
+        focus = self.finder.focus()
+        return focus if len(focus) > 1 and not any(scope.lesion for scope in focus) else []
 
     def _swap(self, wish: Wish) -> list[Call]:
         names = " and ".join(target.text for target in wish.targets)
@@ -84,11 +121,16 @@ class Resolver(Ellipsis):
     def _undo(self, wish: Wish) -> list[Call]:
         return [Call("undo")]
 
+    def _redo(self, wish: Wish) -> list[Call]:
+        return [Call("redo")]
+
     def _report(self, wish: Wish) -> list[Call]:
         return self._plain("report", wish, focus=False)
 
     def _describe(self, wish: Wish) -> list[Call]:
-        return self._plain("describe", wish, focus=False)
+        """The study; whether all of something is in it can be asked of what has no class, too."""
+        known = tuple(target for target in wish.targets if not target.missing)
+        return self._plain("describe", replace(wish, targets=known), focus=False)
 
     def _export(self, wish: Wish) -> list[Call]:
         return self._plain("export", wish)
@@ -146,6 +188,10 @@ class Resolver(Ellipsis):
     def _compare(self, wish: Wish) -> list[Call]:
         if wish.comparison == "prior" and "response" in wish.senses:
             wish = self._responding(wish)
+        if not wish.senses and (wish.comparison != "prior" or not any(t.plain for t in wish.targets)):
+            asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
+            last = next((senses for senses in asked if senses), ())
+            wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")))
         if wish.comparison == "prior" and all(target.refers == "one" for target in wish.targets):
             focus = self.finder.focus()
             if "response" in wish.senses:  # of lesions, whatever was spoken of before
@@ -155,16 +201,14 @@ class Resolver(Ellipsis):
             scopes = self._scopes(wish)
             if scopes is None:
                 return []
+            scopes = [self._limited(scope, wish) for scope in scopes]
         else:
-            scopes = self.finder.focus()
+            scopes = self.finder.together()
             if not scopes:
                 return self._ask(Problem("target"), wish)
         if wish.comparison == "prior":
             return self._prior(wish, scopes)
-        if not wish.senses:
-            asked = (call.senses or tuple(call.args.get("measures", ())) for call in self._last_calls())
-            last = next((senses for senses in asked if senses), ())
-            wish = replace(wish, senses=tuple(s for s in last if s not in ("count", "distance")) or ("size",))
+        wish = replace(wish, senses=wish.senses or ("size",))
         return self._compare_scopes(wish, self._without_classes(scopes))
 
     def _responding(self, wish: Wish) -> Wish:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .dialogue import mentions_of
 from .memory import Problem, Scope
 from .pointers import Pointers
 from .target import Target
@@ -38,13 +39,13 @@ class Finder(Pointers):
         organ = self.last_organ()
         if place.open and organ is not None:
             place = self.compose.part_of(place, Target(ids=organ.ids)) or place
-        wanted = self._class_of(known)
+        wanted = self.class_of(known)
         found = self.compose.lesion_in(Target(lesion=wanted, open=True), [place])
         if found.missing:
             return self._missing(found)
         return self._limited(Scope(found.ids, found.within, True), host)
 
-    def _class_of(self, known: Scope | None) -> str:
+    def class_of(self, known: Scope | None) -> str:
         """The class of the lesions talked about; any, where there were none."""
         cysts = {"cyst" in id for id in known.ids} if known else {True, False}
         return "lesion" if len(cysts) > 1 else "cyst" if cysts == {True} else "tumor"
@@ -52,16 +53,38 @@ class Finder(Pointers):
     def _same_side(self, target: Target) -> Scope | None:
         """As in "The kidney" after "the left kidney": the one that is talked about, not both."""
         noun = target.noun
-        if noun is None or target.sides or target.plural or target.every or self.local:
+        if noun is None or target.sides or target.plural or self.local:
             return None
+        if target.every and not target.whole:
+            return None
+        if target.kind == "part":
+            return self._sister(target)
         pair = [set(self.lexicon.leaves(noun.sides.get(side, ()))) for side in ("left", "right")]
         if not all(pair):
             return None
-        for scope in self.focus()[::-1]:
+        for scope in self._talked_about()[::-1]:
             leaves = set(self.lexicon.leaves(scope.within if scope.lesion else scope.ids))
             for side, members in zip(("left", "right"), pair, strict=True):
-                if leaves and leaves <= members:
+                other = pair[1] if members is pair[0] else pair[0]
+                if leaves and (leaves <= members or (members <= leaves and not other <= leaves)):
                     return Scope(self.lexicon.group_of(noun.sides[side]))
+        return None
+
+    def _talked_about(self) -> list[Scope]:
+        """The focus, with both ends of a distance."""
+        calls = self.recent()
+        far = not self.topic and bool(calls) and "distance" in calls[0].args.get("measures", ())
+        return [Scope(tuple(mention)) for mention in mentions_of(calls[0])] if far else self.focus()
+
+    def _sister(self, target: Target) -> Scope | None:
+        """As in "lower" after the right middle lobe, or after the right lung: the part of the same whole."""
+        ontology = self.lexicon.ontology
+        named = target.noun.sides.values() if target.noun else ()
+        for scope in self.focus()[::-1]:
+            wholes = {id for id in (*scope.ids, *ontology[scope.ids[0]].parents) if ontology[id].side}
+            for ids in named:
+                if len(ids) == 1 and wholes.intersection(ontology[ids[0]].parents):
+                    return Scope(ids)
         return None
 
     def _missing(self, target: Target) -> Problem:
@@ -89,14 +112,16 @@ class Finder(Pointers):
         if target.refers == "host":
             if organ is None:
                 return Problem("target", lesion=target.lesion)
-            return self._hosted(target, organ.ids)
+            near = [s for s in (self.local or self.focus()) if not s.lesion] if target.every else []
+            return self._hosted(target, tuple(id for scope in near for id in scope.ids) or organ.ids)
         if target.sides and "both" not in target.sides:
             return self._sided_lesion(target)
         known = self.last_lesion(target.lesion)
         if known and not loose and (target.definite or target.select != "all" or not target.plural):
             return self._limited(replace(known, select="all", rank=None), target)
         if organ and not target.every:
-            hosted = self._hosted(target, organ.ids)
+            organs = tuple(id for scope in self.focus() if not scope.lesion for id in scope.ids)
+            hosted = self._hosted(target, organs or organ.ids)
             if not isinstance(hosted, Problem):
                 return hosted
         if target.noun is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .tag import Tag
+from .meaning import Tag
 from .units import Size, to_mm
 
 

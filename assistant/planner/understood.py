@@ -58,6 +58,8 @@ def _call(call: Call, lexicon: Lexicon) -> str:
         words.append(f"{rank} {args['select']}".strip())
     words += _bounds(args.get("min_mm"), args.get("max_mm"))
     words += [measure_name(kind) for kind in args.get("measures", ())]
+    if args.get("status"):
+        words.append(f"only {args['status']}")
     if args.get("study") == "prior":
         words.append("against the prior study")
     if call.tool not in ("segment", "measure", "detect"):

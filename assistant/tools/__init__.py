@@ -20,6 +20,7 @@ NAMES = (
     "correct",
     "export",
     "undo",
+    "redo",
     "help",
 )
 

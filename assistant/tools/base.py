@@ -74,6 +74,7 @@ class Turn:
     out: where exports go; None when the user gave no folder.
     history: the answers before this one.
     prior: the masks of the prior study; None when there is none.
+    undone, redone: steps to take back or make again when the turn ends; redoable: how many can be made again.
     """
 
     workspace: Workspace
@@ -83,6 +84,8 @@ class Turn:
     findings: dict[tuple[str, int], Finding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     undone: int = 0
+    redone: int = 0
+    redoable: int = 0
     prior: Workspace | None = None
 
     def warn(self, text: str) -> None:

@@ -21,13 +21,16 @@ class Compare(Query):
         default=[], description="two or more structures; with a prior: empty is all"
     )
     study: Literal["prior"] | None = Field(default=None, description="compare with the prior study")
+    status: Literal["new", "gone"] | None = Field(
+        default=None, description="with a prior: only lesions that are new, or gone"
+    )
 
 
 def run(turn: Turn, query: Compare) -> dict[str, Any]:
     if query.study is not None:
         if turn.prior is None:
             return {"error": words()["compare"]["no_prior"]}
-        return against_prior(turn, turn.prior, query)
+        return against_prior(turn, turn.prior, query, query.status)
     if not query.targets:
         return {"error": words()["compare"]["two"]}
     kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]

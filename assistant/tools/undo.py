@@ -10,13 +10,13 @@ from assistant.tools.base import Tool, ToolArgs, Turn
 from assistant.wording import words
 
 
-class Undo(ToolArgs):
+class Steps(ToolArgs):
     """How many steps."""
 
     steps: int = Field(default=1, ge=1, le=100)
 
 
-def run(turn: Turn, args: Undo) -> dict[str, Any]:
+def run(turn: Turn, args: Steps) -> dict[str, Any]:
     """Count the steps; the session takes them back when the turn ends."""
     possible = len(turn.history)
     if not possible:
@@ -25,4 +25,4 @@ def run(turn: Turn, args: Undo) -> dict[str, Any]:
     return {"undone": turn.undone, "lines": [words()["undo"]["done"]]}
 
 
-TOOL = Tool("undo", "Take back the last step of this conversation.", Undo, run)
+TOOL = Tool("undo", "Take back the last step of this conversation.", Steps, run)

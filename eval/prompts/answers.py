@@ -18,7 +18,8 @@ from encoders.segmenters.base import Mask, Progress, Quality, Segmenter
 from encoders.volume import Volume
 from eval.oracle import Oracle
 from eval.prompts.cases import Case, Suite, Turn
-from eval.prompts.judge import STAGES, Judged, judge
+from eval.prompts.judge import STAGES, judge
+from eval.prompts.judged import Judged
 from eval.prompts.known import DEMO, Known, Phantom, known
 from eval.scans import known_structures, other_side
 

@@ -7,13 +7,9 @@ under a name, "axis: metric": a bool is one of a share, a number one of a mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from assistant.answer import Answer, Finding
 from encoders.geometry import Box
@@ -21,37 +17,16 @@ from encoders.segmenters.base import Mask
 from eval import truth
 from eval.prompts import boxes
 from eval.prompts.cases import Turn
+from eval.prompts.judged import TOLERANCES, UNITS, Judged, within
 from eval.prompts.known import Item, Known
-from eval.prompts.numbers import numbers, unfounded
+from eval.prompts.said import judge_text
 from eval.prompts.scoring import stages as plan_stages
 from eval.prompts.wanted import Expected, Wanted, expected
 from eval.scans import other_side
-from prompts.ontology import normalise, ontology
+from prompts.ontology import ontology
 
 STAGES = ("intent", "target", "tool", "mask", "measure", "text", "all")
-TOLERANCES = {"mm": 2.0, "percent": 5.0, "hu": 2.0, "dice": 0.9, "iou": 0.5, "slices": 1.0}
-"""What counts as right, where the suite's header says nothing else."""
-UNITS = {"volume": "ml", "mean_hu": "HU", "std_hu": "HU", "min_hu": "HU", "max_hu": "HU"}
-"""Units of the contract; all other measures are in mm."""
 RECIST_KINDS = {"longest_diameter": "longest diameter, mm", "short_axis": "perpendicular, mm"}
-
-
-@cache
-def _words() -> dict[str, list[str]]:
-    return yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8"))
-
-
-@dataclass
-class Judged:
-    """stages: by name. notes: (metric, value). details: what was true and what came, for the JSON."""
-
-    stages: dict[str, bool | None]
-    notes: list[tuple[str, bool | float]] = field(default_factory=list)
-    details: list[dict[str, Any]] = field(default_factory=list)
-    unfounded: list[str] = field(default_factory=list)
-
-    def note(self, metric: str, value: bool | float) -> None:
-        self.notes.append((metric, value))
 
 
 def judge(
@@ -77,7 +52,7 @@ def judge(
     for w in want.wanted:
         done.note("coverage: the model can look for it", w in looked)
     _Findings(done, answer, scan, allowed, want, looked).judge()
-    _text(done, turn, answer, want, looked, scan, allowed)
+    judge_text(done, turn, answer, want, looked, scan, allowed)
     if turn.corrects:
         done.note("turns: correction taken up", bool(done.stages["target"]))
     if stale is not None:
@@ -264,122 +239,10 @@ class _Findings:
                 self._errors("distance", "mm", got - true, true)
 
 
-def within(error: float, true: float, unit: str, allowed: Mapping[str, float]) -> bool:
-    """Whether an error is inside the suite's tolerance: mm for lengths, % for volumes, HU for densities."""
-    if unit == "ml":
-        return abs(error) <= allowed["percent"] / 100 * abs(true)
-    return abs(error) <= allowed["hu" if unit == "HU" else "mm"]
-
-
 def _mask(finding: Finding) -> Mask:
     if finding.box is None or finding.voxels is None:
         return Mask.absent(finding.structure, finding.shape, 0.0)
     return Mask(finding.structure, finding.shape, Box(*finding.box.voxel), finding.voxels, finding.confidence)
-
-
-# -- words
-
-
-def _text(
-    done: Judged,
-    turn: Turn,
-    answer: Answer,
-    want: Expected,
-    looked: Sequence[Wanted],
-    scan: Known,
-    allowed: Mapping[str, float],
-) -> None:
-    """Nothing invented, every wanted number said, absence and what is cut off said in words."""
-    text, lower = answer.text, answer.text.lower()
-    done.unfounded = unfounded(text, answer.results, turn.user)
-    said = len(numbers(text))
-    if said:
-        done.note("faithfulness: numbers without a source", len(done.unfounded) / said)
-    done.note("faithfulness: no invented number", not done.unfounded)
-    right = [not done.unfounded, bool(text.strip())]
-    right += [phrase.lower() in lower for phrase in turn.say]
-    right += [phrase.lower() not in lower for phrase in turn.never]
-    right += [_says_value(done, w, kind, text, looked, allowed) for w in looked for kind in w.kinds if w.item]
-    right += [_says_distance(done, true, text, allowed) for true in want.distances.values()] if looked else []
-    for w in looked:
-        lines = about(w.structure, text, alone=len({x.structure for x in looked}) == 1)
-        if w.item is None:
-            says = any(_has(line, "absent") for line in lines)
-            done.note("absence: said in words", says)
-            right.append(says)
-        elif w.item.cut:
-            heard = [*lines, *about(w.structure, "\n".join(answer.warnings), alone=False)]
-            flagged = any(_has(line, "cut_off") for line in heard)
-            done.note("field of view: cut off is flagged", flagged)
-            done.note(
-                "field of view: zero is reported",
-                any(n.value == 0 and n.unit == "ml" for n in numbers("\n".join(lines))),
-            )
-            right.append(flagged)
-        elif "longest_diameter" in w.kinds:
-            right.append(_says_measurable(done, w, lines, scan))
-    if looked and not any(w.item is not None and w.item.cut for w in looked):
-        done.note("field of view: whole is not flagged", "cut off" not in lower)
-        right.append("cut off" not in lower)
-    for u in want.wanted:
-        if u not in looked:
-            right.append(_has(lower, "cannot"))
-    done.stages["text"] = all(right)
-
-
-def _says_value(
-    done: Judged, w: Wanted, kind: str, text: str, looked: Sequence[Wanted], allowed: Mapping[str, float]
-) -> bool:
-    assert w.item is not None
-    true, unit = w.item.value(kind), UNITS.get(kind, "mm")
-    if true is None:
-        return True
-    lines = about(w.structure, text, alone=len({x.structure for x in looked}) == 1)
-    spoken = [n for line in lines for n in numbers(line) if n.unit == unit]
-    right = any(within(max(abs(n.value - true) - n.half, 0.0), true, unit, allowed) for n in spoken)
-    scaled = [n.value * factor for n in spoken for factor in (0.001, 0.1, 10.0, 1000.0)]
-    slipped = not right and any(within(value - true, true, unit, allowed) for value in scaled if true > 1)
-    done.note("text: wanted number is said", right)
-    done.note("text: right number, wrong unit", slipped)
-    return right
-
-
-def _says_distance(done: Judged, true: float, text: str, allowed: Mapping[str, float]) -> bool:
-    spoken = [n for n in numbers(text) if n.unit == "mm"]
-    right = any(within(max(abs(n.value - true) - n.half, 0.0), true, "mm", allowed) for n in spoken)
-    done.note("text: wanted number is said", right)
-    return right
-
-
-def _says_measurable(done: Judged, w: Wanted, lines: Sequence[str], scan: Known) -> bool:
-    """The rule of RECIST 1.1 on small lesions; lesions at the limit, within a voxel of it, are not judged."""
-    assert w.item is not None
-    length = w.item.value("longest_diameter")
-    margin = max(scan.geometry.spacing[a] for a in range(3) if a != truth.axial_axis(scan.geometry))
-    if length is None or ontology()[w.structure].kind != "lesion":
-        return True
-    fits = truth.measurable(length, scan.geometry)
-    if truth.measurable(length - margin, scan.geometry) != truth.measurable(length + margin, scan.geometry):
-        return True
-    gaps = {line: [abs(n.value - length) for n in numbers(line) if n.unit == "mm"] for line in lines}
-    line = min((line for line in lines if gaps[line]), key=lambda line: min(gaps[line]), default="")
-    flagged = _has(line, "not_measurable")
-    done.note("RECIST: measurable or not", flagged != fits)
-    return flagged != fits
-
-
-def about(structure: str, text: str, alone: bool) -> list[str]:
-    """The lines of a text that name a structure; all of them when the answer is about nothing else."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if alone:
-        return lines
-    names = [f" {normalise(name)} " for name in ontology().names(structure)]
-    return [line for line in lines if any(name in f" {normalise(line)} " for name in names)]
-
-
-def _has(line: str, what: str) -> bool:
-    lower = line.lower()
-    return any(phrase in lower for phrase in _words()[what])
 
 
 def _is_stale(turn: Turn, answer: Answer, want: Expected, before: Expected) -> bool:

@@ -28,6 +28,8 @@ def canonical(call: dict[str, Any]) -> dict[str, Any]:
     if call["tool"] in QUERY_TOOLS:
         form |= {name: args.get(name) for name in ("within", *SIZES, "rank")}
         form["select"] = args.get("select") or "all"
+    else:
+        form |= {name: args[name] for name in ("select", "status") if args.get(name, "all") != "all"}
     return form
 
 

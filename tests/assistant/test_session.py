@@ -75,6 +75,17 @@ def test_undo_goes_back_one_turn(session):
     assert session.ask("measure it").findings[0].structure == "liver"
 
 
+def test_redo_makes_the_step_again(session):
+    session.ask("segment the liver")
+    session.ask("segment the spleen")
+    session.ask("undo")
+    answer = session.ask("redo")
+    assert (answer.status, [c.tool for c in answer.calls]) == ("act", ["redo"])
+    assert [a.request for a in session.history] == ["segment the liver", "segment the spleen"]
+    assert session.ask("measure it").findings[0].structure == "spleen"
+    assert "nothing to redo" in session.ask("redo").text
+
+
 def test_undo_with_nothing_to_undo(session):
     answer = session.ask("undo")
     assert "nothing to undo" in answer.text.lower()

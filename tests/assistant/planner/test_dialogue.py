@@ -95,3 +95,29 @@ def test_many_turns_keep_the_state_small() -> None:
     dialogue = Dialogue()
     talk(*["segment the liver", "segment the spleen"] * 40, dialogue=dialogue)
     assert len(dialogue.turns) <= 32
+
+
+def test_redo_brings_back_what_was_undone():
+    dialogue = Dialogue()
+    for request in ("segment the spleen", "segment the liver", "undo", "undo", "redo"):
+        plan(request, dialogue)
+    assert dialogue.calls[0].targets == ("spleen",)
+    assert Dialogue.from_dict(dialogue.to_dict()).undone == dialogue.undone
+    plan("segment the heart", dialogue)
+    assert dialogue.undone == []
+
+
+def test_the_prior_holds_on():
+    dialogue = Dialogue()
+    plan("compare the liver with the prior", dialogue)
+    (call,) = plan("and the spleen?", dialogue).calls
+    assert (call.tool, call.targets, call.args["study"]) == ("compare", ("spleen",), "prior")
+    (call,) = plan("any new nodules in the lungs?", dialogue).calls
+    assert (call.targets, call.args["status"]) == (("lung_tumor",), "new")
+
+
+def test_a_place_told_later_holds_for_the_whole_request():
+    calls = plan("Outline the tumour and measure it. It is in the pancreatic head.").calls
+    assert [(call.targets, call.args["within"]) for call in calls] == [
+        (("pancreas_tumor",), "pancreas_head")
+    ] * 2

@@ -120,6 +120,23 @@ def test_a_new_lesion_is_progression():
     assert "new, 15.0 mm" in answer.text
 
 
+def test_only_what_is_new_or_gone_is_told():
+    two = Union((box(A, 15, 20), box(B, 9, 12)))
+    answer, result = compare(
+        {"liver_tumor": box(A, 15, 20)}, {"liver_tumor": two}, "any new liver tumors since the prior?"
+    )
+    assert [e["status"] for e in result["lesions"]] == ["new"]
+    assert "new, 15.0 mm" in answer.text
+    assert "25.0" not in answer.text
+    assert result["response"] is None
+    answer, result = compare({"liver_tumor": two}, {"liver_tumor": two}, "any new liver tumors?")
+    assert answer.text.startswith("No new liver tumors since the prior.")
+    answer, result = compare(
+        {"liver_tumor": two}, {"liver_tumor": box(A, 15, 20)}, "which liver tumors have disappeared?"
+    )
+    assert [e["status"] for e in result["lesions"]] == ["gone"]
+
+
 def test_a_small_new_lesion_is_to_be_checked():
     answer, result = compare(
         {"liver_tumor": box(A, 15, 20)}, {"liver_tumor": Union((box(A, 15, 20), box(B, 3, 4)))}

@@ -1,0 +1,135 @@
+"""What the planner says: plans with calls, questions, refusals, and the nearest name for a word that is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rapidfuzz import fuzz, process
+
+from assistant.plan import Call, Plan
+
+from .calls import Asked
+from .clauses import read_clauses
+from .files import data
+from .lexicon import Lexicon
+from .meaning import Tag
+from .memory import Problem
+from .policy import Refusal
+from .resolve import Resolver
+from .spelling import common_words
+from .tag import tag
+from .tokens import Token
+from .understood import names, understood
+
+QUESTION_WORDS = frozenset({"who", "why", "when", "whom", "whose"})
+
+
+class Speaker:
+    """Turns what was worked out of a request into a plan."""
+
+    def __init__(self, words: Lexicon) -> None:
+        self.lexicon = words
+        self.replies = data("replies")
+
+    def conclude(
+        self, text: str, tokens: Sequence[Token], resolver: Resolver, refusals: Sequence[Refusal]
+    ) -> Plan:
+        notes = list(dict.fromkeys(self.replies["also"][refusal.topic] for refusal in refusals))
+        if resolver.calls:
+            notes = [self._question(asked.problem) for asked in resolver.asked] + notes
+            return self.act(text, resolver.calls, " ".join(dict.fromkeys(notes)))
+        if refusals:
+            return self.say(text, "refuse", self.reply("refuse", refusals[0].topic))
+        tags = tag(tokens, self.lexicon)
+        if resolver.asked:
+            made = self._clarify(text, resolver.asked)
+            unnamed = all(asked.problem.reason == "target" for asked in resolver.asked)
+            near = self._nearest_name(tags) if unnamed else None
+            return self._offer(made, near) if near else made
+        if self._foreign(tags):
+            return self.say(text, "refuse", self.reply("refuse", "off_topic"))
+        near = self._nearest_name(tags)
+        if near is not None:
+            return self._offer(self.say(text, "clarify", ""), near)
+        negated = any(clause.negated or clause.excluded for clause in read_clauses(tags, self.lexicon))
+        return self.say(text, "clarify", self.reply("clarify", "excluded" if negated else "nothing"))
+
+    def _offer(self, made: Plan, near: tuple[str, str]) -> Plan:
+        word, id = near
+        fields = {"word": word, "name": self.lexicon.ontology[id].name}
+        return replace(made, text=self.reply("clarify", "unknown", fields), suggestion=(id,))
+
+    def _nearest_name(self, tags: Sequence[Tag]) -> tuple[str, str] | None:
+        """A word that nothing covers and the structure whose name is most like it, if one is."""
+        names = {
+            structure.name: id for id, structure in self.lexicon.ontology.items() if id in self.lexicon.scope
+        }
+        for tag_ in tags:
+            word = tag_.text.lower()
+            if tag_.kind != "word" or len(word) < 6 or tag_.keys[0] in common_words():
+                continue
+            found = process.extractOne(word, names.keys(), scorer=fuzz.ratio, score_cutoff=60)
+            if found is not None:
+                return tag_.text, names[found[0]]
+        return None
+
+    def _foreign(self, tags: Sequence[Tag]) -> bool:
+        """A sentence of words that have nothing to do with a study."""
+        words = [t for t in tags if t.kind == "word"]
+        known = [
+            t
+            for t in tags
+            if t.kind in ("struct", "lesion", "measure", "level", "verb", "unsupported", "part")
+        ]
+        known = [t for t in known if t.kind != "verb" or t.value not in ("give", "state", "exist", "show")]
+        asking = any(t.keys[0] in QUESTION_WORDS for t in tags)
+        if any(t.kind in ("struct", "lesion", "level") for t in tags) and not asking:
+            return False
+        if words and not known and len(tags) >= 3 and any(len(t.text) > 3 for t in words):
+            return True
+        strange = [t for t in words if t.keys[0] in common_words() or t.keys[0] in QUESTION_WORDS]
+        return len(words) >= 3 or (len(strange) >= 1 and len(words) >= 2) or (len(words) >= 2 and bool(known))
+
+    def act(self, text: str, calls: Sequence[Call], note: str) -> Plan:
+        return Plan(text, "act", tuple(calls), note, understood(calls, self.lexicon))
+
+    def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
+        first = asked[0]
+        nearest = (
+            first.problem.nearest
+            if first.problem.reason in ("unsupported", "cyst_unsupported", "finding")
+            else ()
+        )
+        return Plan(
+            text,
+            "clarify",
+            text=" ".join(dict.fromkeys(self._question(a.problem) for a in asked)),
+            pending=tuple(call for a in asked for call in a.pending),
+            suggestion=tuple(nearest),
+        )
+
+    def _question(self, problem: Problem) -> str:
+        reason = problem.reason
+        fields = dict(problem.fields)
+        if reason == "target":
+            fields.setdefault("verb", "work on")
+        if reason == "unsupported" and not problem.nearest:
+            reason = "unsupported_alone"
+        fields["nearest"] = " or ".join(names(problem.nearest[:2], self.lexicon))
+        fields["hosts"] = self._lesion_hosts()
+        return self.reply("clarify", reason, fields)
+
+    def _lesion_hosts(self) -> str:
+        hosts = dict.fromkeys(
+            self.lexicon.ontology[self.lexicon.group_of(self.lexicon.ontology[id].within)[0]].name
+            for id in self.lexicon.lesions
+        )
+        return ", ".join(hosts)
+
+    def reply(self, section: str, name: str, fields: dict[str, str] | None = None) -> str:
+        template: str = self.replies[section][name]
+        return template.format_map({"scope": self.replies["scope"], **(fields or {})})
+
+    def say(self, text: str, status: str, reply: str) -> Plan:
+        return Plan(text, status, text=reply)  # type: ignore[arg-type]
