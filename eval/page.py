@@ -136,7 +136,9 @@ def _read(url: str, seconds: dict[str, list[float]]) -> None:
             page.locator(f"#mark input[value={mark}]").check(force=True)
             page.locator(f".screen[data-mark={mark}]").wait_for()
             at = _spot(page, mark, np.random.default_rng(number))
-            seconds["correction"].append(_timed(page, "pointerup", "picture", lambda at=at: page.mouse.click(*at)))
+            seconds["correction"].append(
+                _timed(page, "pointerup", "picture", lambda at=at: page.mouse.click(*at))
+            )
             page.wait_for_timeout(500)
         browser.close()
 
@@ -164,7 +166,9 @@ def _spot(page: Page, mark: str, rng: np.random.Generator) -> tuple[float, float
     tinted = ndimage.binary_opening(np.ptp(picture, axis=-1) > 30, iterations=4)
     body = ndimage.binary_erosion(picture.mean(axis=-1) > 60, iterations=2)
     near = ndimage.binary_dilation(tinted, iterations=12) & ~ndimage.binary_dilation(tinted, iterations=3)
-    rows, columns = np.nonzero(ndimage.binary_erosion(tinted, iterations=4) if mark == "exclude" else near & body)
+    rows, columns = np.nonzero(
+        ndimage.binary_erosion(tinted, iterations=4) if mark == "exclude" else near & body
+    )
     chosen = rng.integers(len(rows))
     box = page.locator("#viewer img").bounding_box()
     assert box is not None

@@ -15,7 +15,7 @@ import gradio as gr
 
 from assistant.export.annotation import save_annotation
 from assistant.places import key_of
-from assistant.ui import panels
+from assistant.ui import corrections, panels
 from assistant.ui.reading import BRUSH_MM, LOOK, Reading
 from assistant.ui.store import Store
 from assistant.ui.words import page
@@ -111,6 +111,7 @@ class Mending:
             if reading.view.mark == LOOK or not spots or not inside:
                 return ""
             answer = reading.session.correct(reading.mending, **marks(reading, spots, other))
+            corrections.made(reading, answer)
             return answer.text.splitlines()[0]
 
         return self._change(request, change)
@@ -142,7 +143,9 @@ class Mending:
         def change(reading: Reading) -> str:
             if not can_undo(reading):
                 return str(page()["mend"]["no_undo"])
+            last = reading.session.history[-1]
             reading.session.undo()
+            corrections.undone(reading, last)
             return str(page()["mend"]["undone"])
 
         return self._change(request, change)
@@ -152,6 +155,7 @@ class Mending:
             if not reading.session.can_redo:
                 return str(page()["mend"]["no_redo"])
             reading.session.redo()
+            corrections.redone(reading, reading.session.history[-1])
             return str(page()["mend"]["redone"])
 
         return self._change(request, change)
@@ -173,6 +177,7 @@ class Mending:
         return self.widgets.view(reading) | {
             self.widgets.notices: panels.notices(said=said),
             self.widgets.findings: panels.findings_table(reading),
+            self.widgets.chatbot: self.widgets.messages(reading),
         }
 
 

@@ -157,6 +157,7 @@ class Page:
         if taken:
             reading.question, reading.stopped = text.strip(), False
             reading.turns.append(chat.turn(reading.question, []))
+            reading.corrections = []
         return self.widgets.talk(reading) | self.widgets.input(reading, clear=taken)
 
     def ask_example(self, event: gr.SelectData, request: gr.Request) -> Updates:

@@ -59,6 +59,7 @@ class Reading:
 
     name, prior_name: what the study and its prior are called on the page. credit: whose it is, when that must be said.
     turns: what was said, for each turn the messages of the chat, as plain data.
+    corrections: those since the last question, which the last of the turns tells of.
     chips: all that was offered under answers so far, by their number on the page.
     question: the one that is being answered, or waits for its turn. stopped: the reader wants it no more.
     """
@@ -67,6 +68,7 @@ class Reading:
     name: str
     credit: str = ""
     turns: list[list[dict[str, Any]]] = field(default_factory=list)
+    corrections: list[Answer] = field(default_factory=list)
     chips: list[Chip] = field(default_factory=list)
     prior_name: str = ""
     question: str | None = None

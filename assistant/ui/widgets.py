@@ -128,11 +128,17 @@ class Widgets:
         """What cannot be done, in a sentence."""
         return {self.notices: panels.notices(error=text)}
 
+    def messages(self, reading: Reading | None) -> list[chat.Message]:
+        """All that was said and done, in its order."""
+        return [message for turn in reading.turns for message in turn] if reading else []
+
     def talk(self, reading: Reading | None, events: Sequence[Event] = ()) -> Updates:
         """The chat, and how far the running question is."""
-        messages = [message for turn in reading.turns for message in turn] if reading else []
         busy = reading is not None and reading.question is not None
-        return {self.chatbot: messages, self.progress: panels.progress(*chat.fraction(events), busy)}
+        return {
+            self.chatbot: self.messages(reading),
+            self.progress: panels.progress(*chat.fraction(events), busy),
+        }
 
     def input(self, reading: Reading | None, clear: bool = False) -> Updates:
         """The question's text field: send, or stop while a question is answered."""

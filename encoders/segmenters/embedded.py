@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -30,7 +30,8 @@ QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
 class EmbeddedSegmenter:
     """The text-conditioned universal model with the project's own weights.
 
-    The features of the last studies are kept, so that a second question decodes only the new classes.
+    The features of the last studies are kept, so that a second question decodes only the new classes. They go with
+    their volume: those of a study that was closed are in memory no more.
 
     Args:
         weights: another file written by training; default: the embedded one.
@@ -40,7 +41,7 @@ class EmbeddedSegmenter:
     def __init__(self, weights: Path = WEIGHTS, studies_kept: int = 1) -> None:
         self.name = "embedded" if weights == WEIGHTS else weights.stem
         self._path = weights
-        self._kept: OrderedDict[int, tuple[Volume, object]] = OrderedDict()
+        self._kept: WeakKeyDictionary[Volume, Any] = WeakKeyDictionary()
         self._studies_kept = studies_kept
 
     @cached_property
@@ -118,13 +119,13 @@ class EmbeddedSegmenter:
     def _features(self, volume: Volume, progress: Progress | None):
         from encoders.inference import extract_features
 
-        key = id(volume)
-        if key not in self._kept:  # the volume is kept too, so that its id stays its own
-            self._kept[key] = (volume, extract_features(self.model, volume, progress=progress))
-            while len(self._kept) > self._studies_kept:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key][1]
+        features = self._kept.pop(volume, None)
+        if features is None:
+            features = extract_features(self.model, volume, progress=progress)
+        for old in list(self._kept)[: len(self._kept) + 1 - self._studies_kept]:
+            self._kept.pop(old, None)
+        self._kept[volume] = features
+        return features
 
     def segment(
         self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
