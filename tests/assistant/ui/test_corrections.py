@@ -100,7 +100,7 @@ def test_undoing_what_stands_further_up_is_told(reading):
     reading.corrections = []
     reading.session.undo()
     undo(reading)
-    assert lines(reading)[-1] == "*Taken back: correct the liver*"
+    assert lines(reading)[-1] == "*Taken back: mend the mask of the liver*"
     redo(reading)
     assert lines(reading)[-1].startswith("*Corrected liver: 1 stroke")
     redo(reading)  # the question
