@@ -38,17 +38,21 @@ MINUTE = 60_000
 
 FLAGS = ("--no-sandbox", "--disable-background-networking")
 WATCH = """([event, ready]) => {
-  const text = (query) => document.querySelector(query)?.getAttribute("src");
+  const source = () => document.querySelector("#viewer img")?.getAttribute("src");
   window.measured = new Promise((resolve) => document.addEventListener(event, () => {
-    const from = performance.now(), before = text("#viewer img");
+    const from = performance.now(), before = source();
     const answers = () => document.querySelectorAll("#chat .chips").length, had = answers();
     const done = {
-      picture: () => text("#viewer img") && text("#viewer img") !== before,
+      picture: () => source() && source() !== before,
       answer: () => answers() > had && !document.querySelector("#progress progress"),
     }[ready];
-    const look = () => done() && document.querySelector("#viewer img").complete
-      ? requestAnimationFrame(() => resolve((performance.now() - from) / 1000)) : requestAnimationFrame(look);
-    look();
+    const observer = new MutationObserver(async () => {
+      if (!done()) return;
+      observer.disconnect();
+      await document.querySelector("#viewer img").decode();
+      requestAnimationFrame(() => resolve((performance.now() - from) / 1000));
+    });
+    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
   }, { once: true, capture: true }));
 }"""
 """A stopwatch that starts with the next event of a kind, and stops with the frame after a result is there."""

@@ -92,12 +92,12 @@ class Mending:
         self.store, self.widgets, self.bar = store, widgets, widgets.mend
 
     def wire(self, options: dict[str, Any]) -> None:
-        w, bar, everything = self.widgets, self.bar, self.widgets.everything
-        w.viewer.select(self.mark, None, everything, trigger_mode="multiple", **options)
-        bar.structure.input(self.choose, bar.structure, everything, **options)
-        bar.mark.input(self.mean, bar.mark, everything, **options)
-        bar.undo.click(self.undo, None, everything, **options)
-        bar.redo.click(self.redo, None, everything, **options)
+        w, bar, shown = self.widgets, self.bar, self.widgets.reading
+        w.viewer.select(self.mark, None, shown, trigger_mode="multiple", **options)
+        bar.structure.input(self.choose, bar.structure, shown, **options)
+        bar.mark.input(self.mean, bar.mark, shown, **options)
+        bar.undo.click(self.undo, None, shown, **options)
+        bar.redo.click(self.redo, None, shown, **options)
 
     def mark(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Marks were made on the picture: `points` as fractions of it, `other` to mean the other side."""

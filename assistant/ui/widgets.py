@@ -102,6 +102,24 @@ class Widgets:
             *(self.findings, self.take, self.prior, *self.mend.widgets),
         ]
 
+    @property
+    def conversation(self) -> list[Any]:
+        """What a question changes at once."""
+        return [self.notices, self.question, *self.telling]
+
+    @property
+    def telling(self) -> list[Any]:
+        """What changes while an answer is made."""
+        return [self.chatbot, self.progress]
+
+    @property
+    def reading(self) -> list[Any]:
+        """What changes when another place is looked at, or a mask is corrected."""
+        return [
+            *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.space, self.slice),
+            *(self.notices, self.findings, self.chatbot, *self.mend.widgets),
+        ]
+
     # -- what they show
 
     def all(self, reading: Reading | None, error: str = "") -> Updates:
