@@ -40,7 +40,7 @@ class MendBar:
         say = page()["mend"]
         with gr.Row(elem_id="mend"):
             self.structure = gr.Dropdown(
-                [], label=say["structure"], filterable=False, interactive=False, elem_id="mended"
+                **_none(), label=say["structure"], filterable=False, interactive=False, elem_id="mended"
             )
             marks = [(name, mark) for mark, name in say["marks"].items()]
             self.mark = gr.Radio(marks, value=LOOK, label=say["mark"], elem_id="mark")
@@ -54,14 +54,19 @@ class MendBar:
 
     def show(self, reading: Reading | None) -> Updates:
         choices = structures(reading) if reading else []
-        chosen = reading.mending if reading else None
+        shown = {"choices": choices, "value": reading.mending} if reading and choices else _none()
         return {
-            self.structure: gr.update(choices=choices, value=chosen, interactive=bool(choices)),
+            self.structure: gr.update(**shown, interactive=bool(choices)),
             self.mark: reading.view.mark if reading else LOOK,
             self.undo: gr.update(interactive=reading is not None and can_undo(reading)),
             self.redo: gr.update(interactive=reading is not None and reading.session.can_redo),
             self.save: _link(reading),
         }
+
+
+def _none() -> dict[str, Any]:
+    """What the choice of masks shows when there is none."""
+    return {"choices": [(page()["mend"]["none"], "")], "value": ""}
 
 
 def structures(reading: Reading) -> list[tuple[str, str]]:

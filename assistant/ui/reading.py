@@ -170,13 +170,6 @@ class Reading:
         """The slice on show with everything on it."""
         level, width = WINDOWS[self.view.window]
         layers = [layer_of(f, self.geometry, key_of(f) == self.view.chosen) for f in reversed(self.findings)]
-        caption = page()["viewer"]["caption"].format(
-            plane=page()["planes"][self.view.plane],
-            index=self.slice,
-            last=self.last,
-            level=level,
-            width=width,
-        )
         return render(
             self.canonical,
             self.plane,
@@ -185,7 +178,20 @@ class Reading:
             [layer for layer in layers if layer is not None],
             self.view.opacity,
             self.view.boxes,
-            caption,
+        )
+
+    @property
+    def caption(self) -> str:
+        """Which slice is on show, and with which window."""
+        level, width = WINDOWS[self.view.window]
+        return str(
+            page()["viewer"]["caption"].format(
+                plane=page()["planes"][self.view.plane],
+                index=self.slice,
+                last=self.last,
+                level=level,
+                width=width,
+            )
         )
 
     def seen(self) -> list[str]:
