@@ -65,14 +65,14 @@ def corrections(answers: Sequence[Answer]) -> list[Message]:
         words = [say["counts"][kind][n > 1].format(count=n) for kind, n in marks.items()]
         ends = {"before": records[0]["before"], "after": records[-1]["after"]}
         line = say["line"].format(name=_name(structure), marks=sentence_list(words), **ends)
-        lines.append(_message("user", f"*{line}*"))
+        lines.append(_message("assistant", f"*{line}*"))
     return lines
 
 
 def taken_back(answer: Answer) -> list[Message]:
     """That a step which stands further up was undone."""
     line = page()["mend"]["taken_back"].format(request=_plain(answer.request))
-    return [_message("user", f"*{line}*")]
+    return [_message("assistant", f"*{line}*")]
 
 
 def correction_of(answer: Answer) -> Mapping[str, Any]:
