@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +141,7 @@ def _read(url: str, seconds: dict[str, list[float]]) -> None:
             page.locator(f"#mark input[value={mark}]").check(force=True)
             page.locator(f".screen[data-mark={mark}]").wait_for()
             at = _spot(page, mark, np.random.default_rng(number))
-            seconds["correction"].append(
-                _timed(page, "pointerup", "picture", lambda at=at: page.mouse.click(*at))
-            )
+            seconds["correction"].append(_timed(page, "pointerup", "picture", partial(page.mouse.click, *at)))
             page.wait_for_timeout(500)
         browser.close()
 

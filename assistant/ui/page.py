@@ -20,7 +20,7 @@ from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
 from assistant.ui.widgets import Updates, Widgets
-from assistant.ui.words import page
+from assistant.ui.words import not_opened, page
 from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ class Page:
         try:
             self.store.put(key, opened())
         except BodyMapsError as error:
-            problem = page()["open_failed"].format(name=name, error=error)
+            problem = not_opened(name, error)
         except Exception as error:
             log.exception("a study could not be opened")
-            problem = page()["open_failed"].format(name=name, error=type(error).__name__)
+            problem = not_opened(name, error)
         yield self.widgets.all(self.store.get(key), problem)
 
     # -- questions

@@ -40,6 +40,6 @@ def opened(assistant: Assistant, path: Path, room: Callable[[], None]) -> Sessio
         room()
         return assistant.open(path)
     except BodyMapsError as error:  # where uploads lie is nobody's business
-        raise BodyMapsError(str(error).removeprefix(f"{path}: ").replace(str(path), path.name)) from error
+        raise BodyMapsError(str(error).replace(str(path), path.name)) from error
     finally:
         path.unlink(missing_ok=True)
