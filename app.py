@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -129,19 +129,11 @@ def serving(
             page.blocks.close(verbose=False)
 
 
-def main(
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    study: str | Path | None = None,
-    segmenter: str | Segmenter = "embedded",
-    llm: str | BaseChatModel | None = None,
-    open_browser: bool = False,
-    access: Access | None = None,
-) -> None:
+def main(*arguments: Any, **options: Any) -> None:
     """Serve the page until it is interrupted; arguments and errors are those of `serving`."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the uploads go then, too
-    with serving(host, port, study, segmenter, llm, open_browser, access) as (page, url):
+    with serving(*arguments, **options) as (page, url):
         # the agent's libraries take seconds to import: meanwhile the reader looks for a file
         threading.Thread(target=import_module, args=("assistant.agent",), daemon=True).start()
         print(f"BodyMaps is at {url} (stop it with Ctrl+C)", file=sys.stderr, flush=True)

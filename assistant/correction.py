@@ -75,20 +75,20 @@ def corrected(mask: Mask, volume: Volume, hints: Hints) -> Mask:
         voxels[mask.box.shifted([-start for start in whole.start]).slices] = mask.voxels
     if hints.box is not None:
         voxels = _drawn(voxels, part, hints.box)
-    for point in hints.include:
-        _add(voxels, part, point, hints)
-    for point in hints.exclude:
-        _take_away(voxels, part, point, hints)
+    for points, mend, inside in ((hints.include, _add, True), (hints.exclude, _take_away, False)):
+        for point in points:
+            region = _Region(part, _reach(point, hints.radius_mm, part.geometry))
+            near = region.near([point], hints.radius_mm)
+            if hints.brush:
+                region.write(voxels, near, inside)
+            else:
+                mend(voxels, region, near, point, hints)
     return Mask.from_crop(mask.structure, mask.shape, whole, voxels, mask.confidence)
 
 
-def _add(voxels: Voxels, volume: Volume, point: Point, hints: Hints) -> None:
-    """Adds what goes with a point inside, in place."""
-    region = _Region(volume, _reach(point, hints.radius_mm, volume.geometry))
-    mask, near = region.coarse(voxels), region.near([point], hints.radius_mm)
-    if hints.brush:
-        region.write(voxels, near, True)
-        return
+def _add(voxels: Voxels, region: _Region, near: Voxels, point: Point, hints: Hints) -> None:
+    """Adds what goes with a point inside, in place. near: within its radius."""
+    mask = region.coarse(voxels)
     tip, look = region.near([point], TIP_MM), region.near([point], LOOK_MM)
     no = region.near(hints.exclude, TIP_MM) & ~tip
     seeds = ((mask & near) | tip) & ~no
@@ -104,13 +104,9 @@ def _add(voxels: Voxels, volume: Volume, point: Point, hints: Hints) -> None:
     region.write(voxels, region.walk(prior, seeds, others, near) | tip, True)
 
 
-def _take_away(voxels: Voxels, volume: Volume, point: Point, hints: Hints) -> None:
-    """Takes away what goes with a point outside, in place."""
-    region = _Region(volume, _reach(point, hints.radius_mm, volume.geometry))
-    mask, near = region.coarse(voxels), region.near([point], hints.radius_mm)
-    if hints.brush:
-        region.write(voxels, near, False)
-        return
+def _take_away(voxels: Voxels, region: _Region, near: Voxels, point: Point, hints: Hints) -> None:
+    """Takes away what goes with a point outside, in place. near: within its radius."""
+    mask = region.coarse(voxels)
     yes = region.near(hints.include, TIP_MM)
     tip, look = region.near([point], TIP_MM) & ~yes, region.near([point], LOOK_MM)
     prior = region.prior([mask & ~look], [look])

@@ -10,6 +10,7 @@ import typer
 from assistant.cli.common import SegmenterSpec, clean_stdout
 from assistant.cli.eval_detection import detection
 from assistant.cli.eval_load import load
+from assistant.cli.eval_page import page
 from assistant.cli.eval_paraphrase import paraphrase
 from assistant.cli.eval_prompts import prompts
 from assistant.cli.eval_speed import speed
@@ -19,6 +20,7 @@ from encoders.files import save_json
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command()(detection)
 app.command()(load)
+app.command()(page)
 app.command()(paraphrase)
 app.command()(prompts)
 app.command()(speed)

@@ -90,13 +90,26 @@ def _mend(turn: Turn, args: Correct, hints: Hints, lines: list[str]) -> dict[str
         before = Found(Mask.absent(structure, study.volume.shape, 1.0), unknown)
     marks, label = _in_words(hints), capital(work.words[structure].name)
     mask = corrected(before.mask, study.volume, hints)
+    sizes = [_size(m, study.volume.geometry) for m in (before.mask, mask)]
     if mask.box == before.mask.box and np.array_equal(mask.voxels, before.mask.voxels):
         lines.append(say["untouched"].format(label=label))
     else:
         work.correct(Found(mask, before.quality, say["by_marks"].format(marks=marks)))
-        sizes = [_size(m, study.volume.geometry) for m in (before.mask, mask)]
         lines.append(say["marked"].format(label=label, marks=marks, before=sizes[0], after=sizes[1]))
-    return look(turn, Query(targets=[structure]), ["volume"])
+    result = look(turn, Query(targets=[structure]), ["volume"])
+    return result | {"correction": _record(structure, hints, sizes)}
+
+
+def _record(structure: str, hints: Hints, sizes: list[str]) -> dict[str, Any]:
+    """What was marked on which mask, and its size before and after, for whoever tells of it in other words."""
+    count = len(hints.include) + len(hints.exclude)
+    kinds = {
+        "box": int(hints.box is not None),
+        "stroke": int(hints.brush),
+        "point": 0 if hints.brush else count,
+    }
+    marks = {kind: n for kind, n in kinds.items() if n}
+    return {"structure": structure, "marks": marks, "before": sizes[0], "after": sizes[1]}
 
 
 def _hints(args: Correct, geometry: Geometry) -> Hints:

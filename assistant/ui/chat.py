@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from assistant.answer import Answer
 from assistant.events import Answered, Event, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
 from assistant.ui.words import page
+from assistant.wording import sentence_list
 from prompts.ontology import ontology
 
 Message = dict[str, Any]
@@ -51,6 +54,30 @@ def turn(request: str, events: Sequence[Event], ending: str = "") -> list[Messag
         lines = "\n".join(f"- {_prose(note)}" for note in notes)
         messages.append(_message("assistant", lines, title=title, status="done"))
     return messages
+
+
+def corrections(answers: Sequence[Answer]) -> list[Message]:
+    """Corrections made in the viewer, one after the other: a line for those of one mask."""
+    say, lines = page()["mend"], []
+    for structure, group in groupby(map(correction_of, answers), lambda record: record["structure"]):
+        records = list(group)
+        marks = sum((Counter(record["marks"]) for record in records), Counter())
+        words = [say["counts"][kind][n > 1].format(count=n) for kind, n in marks.items()]
+        ends = {"before": records[0]["before"], "after": records[-1]["after"]}
+        line = say["line"].format(name=_name(structure), marks=sentence_list(words), **ends)
+        lines.append(_message("assistant", f"*{line}*"))
+    return lines
+
+
+def taken_back(answer: Answer) -> list[Message]:
+    """That a step which stands further up was undone."""
+    line = page()["mend"]["taken_back"].format(request=_plain(answer.request))
+    return [_message("assistant", f"*{line}*")]
+
+
+def correction_of(answer: Answer) -> Mapping[str, Any]:
+    """What the correction tool did; empty for any other answer."""
+    return next((r["correction"] for r in answer.results if "correction" in r), {})
 
 
 def answer_of(events: Sequence[Event]) -> Answer | None:

@@ -7,10 +7,18 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
+from gradio.state_holder import SessionState
 from gradio.themes import Base, colors, sizes
 
 FONTS = ("system-ui", "sans-serif")
 """Fonts of the reader's own computer: nothing is fetched."""
+
+
+def keep_no_values() -> None:
+    """Gradio remembers the last value of every widget, the picture and the chat among them, for up to an hour after the
+    page was closed, and writes them to a file for a link to the page. Here it remembers none.
+    """
+    SessionState._update_value_in_config = lambda self, key, value: None  # type: ignore[method-assign]
 
 
 def theme() -> Base:
@@ -58,5 +66,5 @@ def launch_options(routes: Sequence[Any] = (), middleware: Sequence[Any] = ()) -
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": find_spec("mcp") is not None,
-        "state_session_capacity": 1000,
+        "state_session_capacity": 256,
     }

@@ -15,7 +15,7 @@ import gradio as gr
 
 from assistant.export.annotation import save_annotation
 from assistant.places import key_of
-from assistant.ui import panels
+from assistant.ui import corrections, panels
 from assistant.ui.reading import BRUSH_MM, LOOK, Reading
 from assistant.ui.store import Store
 from assistant.ui.words import page
@@ -40,7 +40,7 @@ class MendBar:
         say = page()["mend"]
         with gr.Row(elem_id="mend"):
             self.structure = gr.Dropdown(
-                [], label=say["structure"], filterable=False, interactive=False, elem_id="mended"
+                **_none(), label=say["structure"], filterable=False, interactive=False, elem_id="mended"
             )
             marks = [(name, mark) for mark, name in say["marks"].items()]
             self.mark = gr.Radio(marks, value=LOOK, label=say["mark"], elem_id="mark")
@@ -54,14 +54,19 @@ class MendBar:
 
     def show(self, reading: Reading | None) -> Updates:
         choices = structures(reading) if reading else []
-        chosen = reading.mending if reading else None
+        shown = {"choices": choices, "value": reading.mending} if reading and choices else _none()
         return {
-            self.structure: gr.update(choices=choices, value=chosen, interactive=bool(choices)),
+            self.structure: gr.update(**shown, interactive=bool(choices)),
             self.mark: reading.view.mark if reading else LOOK,
             self.undo: gr.update(interactive=reading is not None and can_undo(reading)),
             self.redo: gr.update(interactive=reading is not None and reading.session.can_redo),
             self.save: _link(reading),
         }
+
+
+def _none() -> dict[str, Any]:
+    """What the choice of masks shows when there is none."""
+    return {"choices": [(page()["mend"]["none"], "")], "value": ""}
 
 
 def structures(reading: Reading) -> list[tuple[str, str]]:
@@ -92,12 +97,12 @@ class Mending:
         self.store, self.widgets, self.bar = store, widgets, widgets.mend
 
     def wire(self, options: dict[str, Any]) -> None:
-        w, bar, everything = self.widgets, self.bar, self.widgets.everything
-        w.viewer.select(self.mark, None, everything, trigger_mode="multiple", **options)
-        bar.structure.input(self.choose, bar.structure, everything, **options)
-        bar.mark.input(self.mean, bar.mark, everything, **options)
-        bar.undo.click(self.undo, None, everything, **options)
-        bar.redo.click(self.redo, None, everything, **options)
+        w, bar, shown = self.widgets, self.bar, self.widgets.reading
+        w.viewer.select(self.mark, None, shown, trigger_mode="multiple", **options)
+        bar.structure.input(self.choose, bar.structure, shown, **options)
+        bar.mark.input(self.mean, bar.mark, shown, **options)
+        bar.undo.click(self.undo, None, shown, **options)
+        bar.redo.click(self.redo, None, shown, **options)
 
     def mark(self, event: gr.EventData, request: gr.Request) -> Updates:
         """Marks were made on the picture: `points` as fractions of it, `other` to mean the other side."""
@@ -111,6 +116,7 @@ class Mending:
             if reading.view.mark == LOOK or not spots or not inside:
                 return ""
             answer = reading.session.correct(reading.mending, **marks(reading, spots, other))
+            corrections.made(reading, answer)
             return answer.text.splitlines()[0]
 
         return self._change(request, change)
@@ -142,7 +148,9 @@ class Mending:
         def change(reading: Reading) -> str:
             if not can_undo(reading):
                 return str(page()["mend"]["no_undo"])
+            last = reading.session.history[-1]
             reading.session.undo()
+            corrections.undone(reading, last)
             return str(page()["mend"]["undone"])
 
         return self._change(request, change)
@@ -152,6 +160,7 @@ class Mending:
             if not reading.session.can_redo:
                 return str(page()["mend"]["no_redo"])
             reading.session.redo()
+            corrections.redone(reading, reading.session.history[-1])
             return str(page()["mend"]["redone"])
 
         return self._change(request, change)
@@ -173,6 +182,7 @@ class Mending:
         return self.widgets.view(reading) | {
             self.widgets.notices: panels.notices(said=said),
             self.widgets.findings: panels.findings_table(reading),
+            self.widgets.chatbot: self.widgets.messages(reading),
         }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -16,11 +15,12 @@ import gradio as gr
 from assistant.events import Event, TextToken, ToolProgress
 from assistant.ui import chat, mending, panels, prior, space, take, uploads
 from assistant.ui.api import Verbs
+from assistant.ui.look import keep_no_values
 from assistant.ui.places import chips
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
 from assistant.ui.widgets import Updates, Widgets
-from assistant.ui.words import page
+from assistant.ui.words import not_opened, page
 from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MOST_WAITING = 200
 """Events of browser sessions that may wait for their turn; more are told to come back."""
 QUESTIONS_AT_ONCE = 1
 """Questions that compute at the same time, over all browser sessions: one uses every core there is."""
-REFRESH_SECONDS = 0.06
+REFRESH_SECONDS = 0.15
 """Words and progress that come faster than this are shown together."""
 FORGET_UPLOADS_SECONDS = 600
 """Uploads are deleted once they are read; this is for those that never arrive whole."""
@@ -59,6 +59,7 @@ class Page:
             Verbs(assistant, self.store, paths)  # first: the page's own events make room for their names
             self._wire()
         self.blocks.queue(max_size=MOST_WAITING)
+        keep_no_values()
 
     @property
     def routes(self) -> list[Any]:
@@ -78,10 +79,12 @@ class Page:
         w.upload.upload(self.open_upload, w.upload, everything, **once)
         w.demo.click(self.open_demo, None, everything, **once)
 
-        asked = w.question.submit(self.ask, w.question, everything, **quick)
-        picked = w.chatbot.example_select(self.ask_example, None, everything, **quick)
+        asked = w.question.submit(self.ask, w.question, w.conversation, **quick)
+        picked = w.chatbot.example_select(self.ask_example, None, w.conversation, **quick)
         for event in (asked, picked):
-            event.then(self.answer, None, everything, concurrency_limit=QUESTIONS_AT_ONCE, **plain)
+            # Gradio makes each output anew for each update, even what stays: few outputs while words come in
+            told = event.then(self.answer, None, w.telling, concurrency_limit=QUESTIONS_AT_ONCE, **plain)
+            told.then(self.show, None, everything, **quick)
         w.question.stop(self.stop, None, w.progress, **quick)
 
         picture = [w.viewer, w.space, w.slice]
@@ -94,8 +97,8 @@ class Page:
             ("boxes", w.boxes),
         ):
             widget.input(self._changer(name), widget, picture, **latest)
-        w.findings.select(self.choose, None, everything, **latest)
-        w.jump.select(self.jump, None, everything, **latest)
+        w.findings.select(self.choose, None, w.reading, **latest)
+        w.jump.select(self.jump, None, w.reading, **latest)
         mending.Mending(self.store, w).wire(quick)
         prior.Prior(self.store, w, self._uploaded).wire(once)
 
@@ -140,10 +143,10 @@ class Page:
         try:
             self.store.put(key, opened())
         except BodyMapsError as error:
-            problem = page()["open_failed"].format(name=name, error=error)
+            problem = not_opened(name, error)
         except Exception as error:
             log.exception("a study could not be opened")
-            problem = page()["open_failed"].format(name=name, error=type(error).__name__)
+            problem = not_opened(name, error)
         yield self.widgets.all(self.store.get(key), problem)
 
     # -- questions
@@ -157,6 +160,7 @@ class Page:
         if taken:
             reading.question, reading.stopped = text.strip(), False
             reading.turns.append(chat.turn(reading.question, []))
+            reading.corrections = []
         return self.widgets.talk(reading) | self.widgets.input(reading, clear=taken)
 
     def ask_example(self, event: gr.SelectData, request: gr.Request) -> Updates:
@@ -167,7 +171,6 @@ class Page:
         key = _key(request)
         reading = self.store.get(key)
         if reading is None or reading.question is None:
-            yield {self.widgets.progress: ""}
             return
         question, events, ending, shown = reading.question, list[Event](), "", 0.0
         try:
@@ -193,7 +196,10 @@ class Page:
         if (answer := chat.answer_of(events)) is not None:
             reading.follow(answer)
             self._offer(reading, answer)
-        yield await asyncio.to_thread(self.widgets.all, self.store.get(key))
+
+    def show(self, request: gr.Request) -> Updates:
+        """Everything as it is now."""
+        return self.widgets.all(self.store.get(_key(request)))
 
     def _offer(self, reading: Reading, answer: Answer) -> None:
         """Put chips under an answer."""

@@ -88,7 +88,8 @@ def viewer(reading: Reading | None) -> str:
     mark = f'data-mark="{escape(view.mark)}" data-brush="{reading.brush:.4f}"'
     return (
         f'<div class="screen" tabindex="0" {mark}>'
-        f'<img src="{source}" alt="{escape(alt)}" draggable="false"></div>'
+        f'<img src="{source}" alt="{escape(alt)}" draggable="false">'
+        f'<p class="corner" aria-hidden="true">{escape(reading.caption)}</p></div>'
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from assistant.ui.store import Store
-from assistant.ui.words import page
+from assistant.ui.words import not_opened, page
 from encoders.errors import BodyMapsError
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ class Prior:
             reading.session.set_prior(self.opened(key, path))
             reading.prior_name = path.name
         except BodyMapsError as error:
-            problem = page()["open_failed"].format(name=path.name, error=error)
+            problem = not_opened(path.name, error)
         except Exception as error:
             log.exception("a prior could not be opened")
-            problem = page()["open_failed"].format(name=path.name, error=type(error).__name__)
+            problem = not_opened(path.name, error)
         yield self.widgets.all(reading, problem)

@@ -59,6 +59,7 @@ class Reading:
 
     name, prior_name: what the study and its prior are called on the page. credit: whose it is, when that must be said.
     turns: what was said, for each turn the messages of the chat, as plain data.
+    corrections: those since the last question, which the last of the turns tells of.
     chips: all that was offered under answers so far, by their number on the page.
     question: the one that is being answered, or waits for its turn. stopped: the reader wants it no more.
     """
@@ -67,6 +68,7 @@ class Reading:
     name: str
     credit: str = ""
     turns: list[list[dict[str, Any]]] = field(default_factory=list)
+    corrections: list[Answer] = field(default_factory=list)
     chips: list[Chip] = field(default_factory=list)
     prior_name: str = ""
     question: str | None = None
@@ -168,13 +170,6 @@ class Reading:
         """The slice on show with everything on it."""
         level, width = WINDOWS[self.view.window]
         layers = [layer_of(f, self.geometry, key_of(f) == self.view.chosen) for f in reversed(self.findings)]
-        caption = page()["viewer"]["caption"].format(
-            plane=page()["planes"][self.view.plane],
-            index=self.slice,
-            last=self.last,
-            level=level,
-            width=width,
-        )
         return render(
             self.canonical,
             self.plane,
@@ -183,7 +178,20 @@ class Reading:
             [layer for layer in layers if layer is not None],
             self.view.opacity,
             self.view.boxes,
-            caption,
+        )
+
+    @property
+    def caption(self) -> str:
+        """Which slice is on show, and with which window."""
+        level, width = WINDOWS[self.view.window]
+        return str(
+            page()["viewer"]["caption"].format(
+                plane=page()["planes"][self.view.plane],
+                index=self.slice,
+                last=self.last,
+                level=level,
+                width=width,
+            )
         )
 
     def seen(self) -> list[str]:

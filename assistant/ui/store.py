@@ -11,8 +11,11 @@ from secrets import compare_digest
 from assistant.ui.reading import Reading
 from assistant.ui.words import page
 from encoders.errors import BodyMapsError
+from encoders.memory import give_back
 
 KEEP_SECONDS = 4 * 3600.0
+GIVE_BACK_SECONDS = 3.0
+"""After a study was forgotten its memory goes back to the system: once for all that are forgotten meanwhile."""
 MOST_STUDIES = 64
 """Studies that are open at the same time, over all sessions: each holds its pixels in memory."""
 
@@ -33,6 +36,7 @@ class Store:
         self._readings: dict[str, tuple[Reading, float]] = {}
         self._lock = threading.RLock()
         self._timer: threading.Timer | None = None
+        self._giving: threading.Timer | None = None
 
     def room(self, key: str) -> None:
         """Raises BodyMapsError when another study cannot be opened for this session."""
@@ -71,6 +75,14 @@ class Store:
             reading, _ = self._readings.pop(key, (None, 0.0))
         if reading is not None:
             reading.session.cancel()
+            self._give_back()
+
+    def _give_back(self) -> None:
+        with self._lock:
+            if self._giving is None or not self._giving.is_alive():
+                self._giving = threading.Timer(GIVE_BACK_SECONDS, give_back)
+                self._giving.daemon = True
+                self._giving.start()
 
     def sweep(self) -> None:
         """Forget what was not used for too long."""

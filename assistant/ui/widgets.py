@@ -102,6 +102,24 @@ class Widgets:
             *(self.findings, self.take, self.prior, *self.mend.widgets),
         ]
 
+    @property
+    def conversation(self) -> list[Any]:
+        """What a question changes at once."""
+        return [self.notices, self.question, *self.telling]
+
+    @property
+    def telling(self) -> list[Any]:
+        """What changes while an answer is made."""
+        return [self.chatbot, self.progress]
+
+    @property
+    def reading(self) -> list[Any]:
+        """What changes when another place is looked at, or a mask is corrected."""
+        return [
+            *(self.plane, self.window, self.opacity, self.boxes, self.viewer, self.space, self.slice),
+            *(self.notices, self.findings, self.chatbot, *self.mend.widgets),
+        ]
+
     # -- what they show
 
     def all(self, reading: Reading | None, error: str = "") -> Updates:
@@ -128,11 +146,17 @@ class Widgets:
         """What cannot be done, in a sentence."""
         return {self.notices: panels.notices(error=text)}
 
+    def messages(self, reading: Reading | None) -> list[chat.Message]:
+        """All that was said and done, in its order."""
+        return [message for turn in reading.turns for message in turn] if reading else []
+
     def talk(self, reading: Reading | None, events: Sequence[Event] = ()) -> Updates:
         """The chat, and how far the running question is."""
-        messages = [message for turn in reading.turns for message in turn] if reading else []
         busy = reading is not None and reading.question is not None
-        return {self.chatbot: messages, self.progress: panels.progress(*chat.fraction(events), busy)}
+        return {
+            self.chatbot: self.messages(reading),
+            self.progress: panels.progress(*chat.fraction(events), busy),
+        }
 
     def input(self, reading: Reading | None, clear: bool = False) -> Updates:
         """The question's text field: send, or stop while a question is answered."""

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from urllib.request import urlopen
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from eval.served import CHAT, served
+
 HERE = Path(__file__).parent
-PORT = 7869
 QUESTIONS = ("How big is the liver?", "longest diameter of the left kidney", "and the right one?")
 MINUTE = 60_000
 expect.set_options(timeout=2 * MINUTE)
@@ -103,28 +102,13 @@ def keep(shot: bytes, path: Path) -> None:
 
 def main() -> None:
     given = sys.argv[1:]
-    url = given.pop(0) if given and given[0].startswith("http") else ""
-    server = None
-    if not url:
-        url = f"http://127.0.0.1:{PORT}/"
-        server = subprocess.Popen([sys.executable, "app.py", "--port", str(PORT)], cwd=HERE.parents[1])
-    try:
-        for _ in range(300):
-            try:
-                urlopen(url, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-            for scheme, states in STATES.items():
-                if not given or any(name in given for name, _ in states):
-                    take(browser, url, scheme, given)
-            browser.close()
-    finally:
-        if server is not None:
-            server.terminate()
-            server.wait()
+    running = nullcontext((given.pop(0), 0)) if given and given[0].startswith("http") else served(*CHAT)
+    with running as (url, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for scheme, states in STATES.items():
+            if not given or any(name in given for name, _ in states):
+                take(browser, url, scheme, given)
+        browser.close()
 
 
 if __name__ == "__main__":

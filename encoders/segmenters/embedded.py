@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from encoders import levels
 from encoders.errors import BodyMapsError
@@ -33,9 +33,8 @@ QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
 
 @dataclass(eq=False)
 class _Kept:
-    """A study of which something was computed."""
+    """What was computed of a study."""
 
-    volume: Volume
     features: StudyFeatures
     fine: FineStudy | None = None
 
@@ -44,7 +43,8 @@ class EmbeddedSegmenter:
     """The text-conditioned universal model with the project's own weights, in two passes.
 
     The first pass reads the whole trunk; its features of the last studies are kept, so that a second question decodes
-    only the new classes. The second, finer one looks again near what the first one found.
+    only the new classes. They go with their volume: those of a study that was closed are in memory no more. The
+    second, finer pass looks again near what the first one found.
 
     Args:
         weights: another file written by training; default: the embedded one.
@@ -55,7 +55,7 @@ class EmbeddedSegmenter:
     def __init__(self, weights: Path = WEIGHTS, detail: Path | None = DETAIL, studies_kept: int = 1) -> None:
         self.name = "embedded" if (weights, detail) == (WEIGHTS, DETAIL) else weights.stem
         self._path, self._detail_path = weights, detail
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: WeakKeyDictionary[Volume, _Kept] = WeakKeyDictionary()
         self._studies_kept = studies_kept
 
     @cached_property
@@ -162,20 +162,20 @@ class EmbeddedSegmenter:
         """What is kept of a study; its features are computed at the first question."""
         from encoders.inference import extract_features
 
-        key = id(volume)
-        if key not in self._kept:  # the volume is kept too, so that its id stays its own
-            self._kept[key] = _Kept(volume, extract_features(self.model, volume, progress=progress))
-            while len(self._kept) > self._studies_kept:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        kept = self._kept.pop(volume, None)
+        if kept is None:
+            kept = _Kept(extract_features(self.model, volume, progress=progress))
+        for old in list(self._kept)[: len(self._kept) + 1 - self._studies_kept]:
+            self._kept.pop(old, None)
+        self._kept[volume] = kept
+        return kept
 
-    def _fine(self, kept: _Kept) -> FineStudy:
+    def _fine(self, volume: Volume, kept: _Kept) -> FineStudy:
         from encoders.detail import FineStudy
 
         assert self.detail is not None
         if kept.fine is None:
-            kept.fine = FineStudy.of(kept.volume, kept.features, self.detail.config.spacing_mm)
+            kept.fine = FineStudy.of(volume, kept.features, self.detail.config.spacing_mm)
         return kept.fine
 
     def segment(
@@ -194,7 +194,7 @@ class EmbeddedSegmenter:
         kept, first, found = self._find(volume, {s: self._row(s) for s in asked}, progress)
         masks = {s: found[s].on_study(s, volume) for s in drawn}
         if counted:
-            masks |= self._counted(kept, first, found)
+            masks |= self._counted(volume, kept, first, found)
         return {s: masks[s] for s in structures}
 
     def logits(self, volume: Volume, structures: Sequence[str]) -> dict[str, Found]:
@@ -220,10 +220,12 @@ class EmbeddedSegmenter:
         fine = Pass(self.detail, self._temperature("second"))
         again = {s: wanted[s] for s in refined}
         report = part_of(progress, before, 1.0)
-        second = second_pass(fine, kept.features, self._fine(kept), again, first, report)
+        second = second_pass(fine, kept.features, self._fine(volume, kept), again, first, report)
         return kept, first, first | second
 
-    def _counted(self, kept: _Kept, first: dict[str, Found], found: dict[str, Found]) -> dict[str, Mask]:
+    def _counted(
+        self, volume: Volume, kept: _Kept, first: dict[str, Found], found: dict[str, Found]
+    ) -> dict[str, Mask]:
         """Every vertebral level; all absent, unsure, when they cannot be counted."""
         from encoders.segmenters.passes import count_levels
 
@@ -232,8 +234,8 @@ class EmbeddedSegmenter:
         parts = count_levels(group, first[levels.ANCHOR], kept.features, kept.fine, closer)
         doubt = group.verdict.confidence if parts else 0.0
         return {
-            name: parts[name].on_study(name, kept.volume)
+            name: parts[name].on_study(name, volume)
             if name in parts
-            else Mask.absent(name, kept.volume.shape, doubt)
+            else Mask.absent(name, volume.shape, doubt)
             for name in levels.names()
         }

@@ -8,11 +8,12 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -118,9 +119,13 @@ class EngineSegmenter(ABC):
 
 
 class LabelMapSegmenter(EngineSegmenter):
-    """An engine that finds all its structures at once; those of the last CT are kept for the next question."""
+    """An engine that finds all its structures at once; those of the last CT are kept for the next question, as long as
+    the CT is there.
+    """
 
-    _last: tuple[Volume, npt.NDArray] | None = None
+    @cached_property
+    def _last(self) -> WeakKeyDictionary[Volume, npt.NDArray]:
+        return WeakKeyDictionary()
 
     @property
     @abstractmethod
@@ -136,10 +141,11 @@ class LabelMapSegmenter(EngineSegmenter):
     def find(
         self, volume: Volume, structures: Sequence[str], scratch: Path, report: Progress
     ) -> Mapping[str, npt.NDArray[np.bool_]]:
-        if self._last is None or self._last[0] is not volume:
-            self._last = None
-            self._last = volume, self.read(volume, scratch, report)
-        return {s: self.table.mask(s, self._last[1]) for s in structures}
+        labels = self._last.get(volume)
+        if labels is None:
+            self._last.clear()
+            labels = self._last[volume] = self.read(volume, scratch, report)
+        return {s: self.table.mask(s, labels) for s in structures}
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ def second_pass(
 
 
 def against(own: Tensor, others: Tensor) -> Tensor:
-    """(X, Y, Z) logits that are above zero where a structure is likelier than not, and likelier than (n, ...) others."""
+    """(X, Y, Z) logits that are above zero where a structure is likelier than not and than (n, X, Y, Z) others."""
     return torch.minimum(own, own - others.amax(0)) if len(others) else own
 
 

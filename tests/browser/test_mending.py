@@ -81,6 +81,8 @@ def test_erase_undo_redo_and_later_answers_use_the_mended_mask(liver: Page):
     mended = volume(liver)
     assert mended < before
     assert redness(liver) < coloured
+    line = f"Corrected liver: 1 stroke, {before:.0f} ml → {mended:.0f} ml"
+    expect(liver.locator("#chat")).to_contain_text(line)
     ask(liver, "How big is it?")
     assert volume(liver) == mended
     expect(
@@ -89,12 +91,14 @@ def test_erase_undo_redo_and_later_answers_use_the_mended_mask(liver: Page):
     ask(liver, "undo")
     liver.get_by_role("button", name="Undo", exact=True).click()
     said(liver, "undone")
+    expect(liver.locator("#chat .message-row").last).to_contain_text("Taken back: mend the mask of the liver")
     assert volume(liver) == before
     whole = redness(liver)
     liver.get_by_role("button", name="Redo", exact=True).click()
     said(liver, "made again")
     assert volume(liver) == mended
     assert redness(liver) < whole
+    expect(liver.locator("#chat").get_by_text(line)).to_have_count(2)
 
 
 def test_a_click_outside_and_a_shift_click_take_away_and_add(liver: Page):
@@ -144,6 +148,7 @@ def test_by_keyboard_alone_and_annotation(liver: Page):
     screen.press("ArrowRight")
     screen.press("Enter")  # a ball of the brush has half a millilitre
     expect(liver.locator("#findings tr", has_text="liver")).to_contain_text("volume 691 ml")
+    expect(liver.locator("#chat")).to_contain_text("Corrected liver: 2 strokes, 692 ml → 691 ml")
     undo = liver.get_by_role("button", name="Undo", exact=True)
     expect(undo).to_be_enabled()
     link = liver.locator("#annotation a")
@@ -160,6 +165,7 @@ def test_by_keyboard_alone_and_annotation(liver: Page):
     expect(liver.locator("#findings tr", has_text="liver")).to_contain_text("volume 692 ml")
     undo.press("Enter")
     expect(undo).to_be_disabled()
+    expect(liver.locator("#chat")).not_to_contain_text("Corrected")
     assert volume(liver) == before
     expect(link).to_have_count(0)
 

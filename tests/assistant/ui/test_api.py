@@ -77,6 +77,14 @@ def test_open_ask_measure_download_close(client, server):
         client.predict(study, "How big is the liver?", api_name="/ask")
 
 
+def test_the_server_keeps_nothing_of_an_answer(client, server, token):
+    client.predict(token, "How big is the liver?", api_name="/ask")
+    states = server.page.blocks.state_holder.session_data
+    kept = [str(config) for state in states.values() for config in state.components]
+    assert kept
+    assert not [text for text in kept if "findings" in text and "confidence" in text]
+
+
 def test_structures(client):
     assert client.predict(api_name="/structures") == {
         "structures": [{"id": "liver", "name": "liver", "kind": "organ"}]

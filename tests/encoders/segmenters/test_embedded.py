@@ -1,6 +1,7 @@
 """The embedded segmenter with small random weights, and what ships with the project."""
 
 import dataclasses
+import gc
 import json
 
 import numpy as np
@@ -49,6 +50,16 @@ def test_a_second_question_reuses_the_features(segmenter, volume):
     segmenter.segment(volume, ["spleen"], lambda done, what: told.append(what))
     assert told
     assert not any("reading" in what for what in told)
+
+
+def test_features_go_with_their_study_and_with_later_ones(segmenter, volume):
+    other = Volume(volume.hu.copy(), volume.geometry)
+    for one in (volume, other):
+        segmenter.segment(one, ["liver"])
+    assert list(segmenter._kept) == [other]
+    del one, other
+    gc.collect()
+    assert not segmenter._kept
 
 
 @pytest.mark.parametrize("orientation", [("L", "P", "S"), ("S", "R", "A"), ("P", "I", "L")])
