@@ -112,7 +112,7 @@ def _calibrations(
     made = {"first": calibrate(alone, cases, alone.model.config.structures)}
     if both.detail is not None:
         cases = held_out_cases(recipe, data, both.detail.config.spacing_mm)
-        made["second"] = calibrate(both, cases, both.detail.config.structures)
+        made["second"] = calibrate(both, cases, both.refined)
     return made
 
 

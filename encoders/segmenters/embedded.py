@@ -77,18 +77,22 @@ class EmbeddedSegmenter:
         from encoders.checkpoints import read_config
 
         known = read_config(self._path)[0].structures
-        return tuple(s for s in known if s not in self._refined or not host_organs(s, known))
+        return tuple(s for s in known if s not in self.refined or not host_organs(s, known))
 
     @cached_property
-    def _refined(self) -> tuple[str, ...]:
-        """The structures of the second pass."""
+    def refined(self) -> tuple[str, ...]:
+        """The structures that the second pass draws."""
         from encoders.checkpoints import read_config
+        from encoders.detail import settings
 
-        return read_config(self._detail_path)[0].structures if self._detail_path else ()
+        if self._detail_path is None:
+            return ()
+        stay = settings()["first"]
+        return tuple(s for s in read_config(self._detail_path)[0].structures if s not in stay)
 
     @cached_property
     def _trained(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self._first, *self._refined]))
+        return tuple(dict.fromkeys([*self._first, *self.refined]))
 
     def _row(self, structure: str) -> Tensor:
         """(text_dim,) unit-length embedding of a known structure."""
@@ -207,7 +211,7 @@ class EmbeddedSegmenter:
         """What is kept of the study, the first pass, and the best of both passes, of structures by their embeddings."""
         from encoders.segmenters.passes import Pass, first_pass, second_pass
 
-        refined = [s for s in wanted if s in self._refined]
+        refined = [s for s in wanted if s in self.refined]
         middle = 0.5 if refined else 0.8
         kept = self._study(volume, part_of(progress, 0.0, middle))
         before = middle + 0.1 if refined else 1.0
@@ -230,7 +234,7 @@ class EmbeddedSegmenter:
         from encoders.segmenters.passes import count_levels
 
         group = first[levels.GROUP]
-        closer = found[levels.GROUP] if levels.GROUP in self._refined else None
+        closer = found[levels.GROUP] if levels.GROUP in self.refined else None
         parts = count_levels(group, first[levels.ANCHOR], kept.features, kept.fine, closer)
         doubt = group.verdict.confidence if parts else 0.0
         return {
