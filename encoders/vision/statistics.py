@@ -38,8 +38,8 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm3d) -> Tensor:
 
 def group_norm(x: Tensor, norm: nn.GroupNorm) -> Tensor:
     """`norm` of a map that is `lossy`."""
-    mean, variance = (m.reshape(norm.num_groups, -1) for m in moments(x))
-    of_group = mean.mean(1, keepdim=True)
-    variance = (variance + (mean - of_group).square()).mean(1, keepdim=True)
-    channels = [m.expand_as(mean).flatten() for m in (of_group, variance)]
-    return F.batch_norm(x, *channels, norm.weight, norm.bias, eps=norm.eps)
+    means, variances = (m.reshape(norm.num_groups, -1) for m in moments(x))
+    mean = means.mean(1, keepdim=True)
+    variance = (variances + (means - mean).square()).mean(1, keepdim=True)
+    mean, variance = (m.expand_as(means).flatten() for m in (mean, variance))
+    return F.batch_norm(x, mean, variance, norm.weight, norm.bias, eps=norm.eps)

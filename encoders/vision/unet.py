@@ -148,10 +148,8 @@ class UNet3D(nn.Module):
 
     def fuse(self) -> None:
         """Makes inference cheaper with the same result; call after the weights are loaded."""
-        for block in (self.down_tr64, self.down_tr128, self.down_tr256, self.down_tr512):
-            block.fuse()
-        for block in (self.up_tr256, self.up_tr128, self.up_tr64):
-            block.fuse()
+        for block in self.children():
+            block.fuse()  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels, D, H, W) -> bottleneck (B, 8 width, D/8, H/8, W/8), full map (B, width, D, H, W)."""
