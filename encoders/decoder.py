@@ -104,10 +104,13 @@ class TextConditionedDecoder(nn.Module):
         """`precls_conv`; its 1x1x1 convolution is a matrix product when a voxel's channels lie side by side."""
         if not full.is_contiguous(memory_format=torch.channels_last_3d):
             return self.precls_conv(full)
-        norm, relu, project = self.precls_conv
+        _, relu, project = self.precls_conv
         assert isinstance(project, nn.Conv3d)
-        x = relu(norm(full)).movedim(1, -1)
+        x = relu(self._normalise(full)).movedim(1, -1)
         return F.linear(x, project.weight.flatten(1), project.bias).movedim(-1, 1)
+
+    def _normalise(self, full: Tensor) -> Tensor:
+        return self.precls_conv[0](full)
 
     def words(self, text: Tensor) -> Tensor:
         """(C, hidden) text features of (C, text_dim) embeddings."""

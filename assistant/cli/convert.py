@@ -23,7 +23,7 @@ def convert(
         str | None, typer.Option(help="The order of its classes: a known name, or a file of class names.")
     ] = None,
     txt_encoding: Annotated[
-        Path | None, typer.Option(help="Text embeddings, for a checkpoint that has none.")
+        Path | None, typer.Option(help="Text embeddings: to compare with, or for a checkpoint that has none.")
     ] = None,
     text_encoder: Annotated[
         str | None,
@@ -41,9 +41,9 @@ def convert(
 ) -> None:
     """Convert a Universal Model checkpoint; every key must fit its layout. Or compare its text, or add classes."""
     from encoders.files import save_json
-    from encoders.published.checkpoints import load, save, saved_order
+    from encoders.published.checkpoints import load, read_embedding, save, saved_order
     from encoders.published.classes import class_order, orders, usual_order
-    from encoders.published.extend import by_text, compare_text
+    from encoders.published.extend import by_text, compare_table, compare_text
     from encoders.text import load_text_encoder
 
     if target.suffix not in SUFFIXES:
@@ -58,6 +58,8 @@ def convert(
         if order not in orders():  # a list of names travels as the ids themselves
             order = usual_order(model.layout.classes) if order is None else "\n".join([*ids, ""])
         about: dict[str, Any] = {}
+        if txt_encoding is not None:
+            about["txt_encoding"] = compare_table(model, ids, read_embedding(txt_encoding))
         if text_encoder is not None:
             encoder = load_text_encoder(text_encoder)
             about["text"] = compare_text(model, ids, encoder)
@@ -69,5 +71,6 @@ def convert(
             save_json({**report.to_dict(), "classes": list(ids), **about}, json_report)
         line = {"written": str(target), "report": str(report), "classes": len(ids)}
         if about:
-            line |= {key: about["text"][key] for key in ("same", "least_cosine", "least_like")}
+            last = about.get("text") or about["txt_encoding"]
+            line |= {key: last[key] for key in ("same", "least_cosine", "least_like")}
         print(json.dumps(line), file=stdout)

@@ -85,7 +85,7 @@ def read(path: Path) -> Any:
                 return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         return _load_pickle(path)
     except pickle.UnpicklingError as error:
-        if "Unsupported" not in str(error):
+        if "unsupported" not in str(error).lower():
             raise BodyMapsError(
                 f"{path} cannot be read as a checkpoint: download or copy it again"
             ) from error
@@ -170,7 +170,7 @@ def load(
     The backbone, its width, the number of classes and the kind of embedding are read from the shapes.
     txt_encoding: text embeddings (classes, text_dim) for a file that lacks them; never needed for released files.
     backbone_args: what shapes cannot say, such as the `merging` of a Swin UNETR.
-    Raises BodyMapsError when strict and a key is missing, unexpected or of another shape.
+    Raises BodyMapsError when strict and a key is missing, unexpected or of another shape, or a weight not finite.
     """
     keys = read_keys(path)
     if txt_encoding is not None:
@@ -186,6 +186,11 @@ def load(
     report = fill(model, keys, layout.backbone)
     if strict and not report.complete:
         raise BodyMapsError(f"{path} does not fit its own layout: {report}")
+    broken = [k for k, v in model.named_parameters() if not v.isfinite().all()]
+    if strict and broken:
+        raise BodyMapsError(
+            f"{path} holds numbers that are not finite, such as in {broken[0]}: it finds nothing"
+        )
     return model.eval().requires_grad_(False), report
 
 

@@ -22,17 +22,23 @@ from encoders.text.cache import PromptEncoder, compare, embed_prompts
 
 
 def compare_text(model: PublishedModel, structures: Sequence[str], encoder: PromptEncoder) -> dict[str, Any]:
-    """How the model's class embeddings agree with those that a text encoder gives for the published prompts.
+    """`compare_table` with the embeddings that a text encoder gives for the published prompts."""
+    return compare_table(model, structures, embed_prompts(encoder, prompts(tuple(structures))))
+
+
+def compare_table(model: PublishedModel, structures: Sequence[str], table: Tensor) -> dict[str, Any]:
+    """How the model's class embeddings agree with these (classes, text_dim), such as those of a `txt_encoding.pth`.
 
     Returns {"same": equal up to half precision, "least_cosine", "least_like": its structure, "cosine": {structure:
-    ...}}. Raises BodyMapsError when the model has none of text, or the encoder's have another length.
+    ...}}. Raises BodyMapsError when the model has none of text, or the table is of another size.
     """
     if model.layout.text_dim is None:
         raise BodyMapsError("the checkpoint's class vectors were learned, not written by a text encoder")
-    found = compare(embed_prompts(encoder, prompts(tuple(structures))), model.embeddings().cpu())
+    own = model.embeddings().cpu()
+    found = compare(table, own)
     if not found.cosine:
         raise BodyMapsError(
-            f"the encoder's embeddings do not have the model's {model.layout.text_dim} numbers"
+            f"the embeddings to compare with are {tuple(table.shape)}, the model's {tuple(own.shape)}"
         )
     cosine = {s: round(value, 6) for s, value in zip(structures, found.cosine, strict=True)}
     least = min(cosine, key=cosine.__getitem__)

@@ -109,8 +109,9 @@ def logits_of(
 ) -> Tensor:
     """Blended logits (C, X, Y, Z) float32 of these class indices on the image (X, Y, Z), values 0..1.
 
-    half: the backbone computes in bfloat16; heads, blending and sums stay in float32. The buffers are one volume for
-    each class asked for and one for the weights.
+    half: the backbone computes in bfloat16, as far as it asks for no more (a fused U-Net on the CPU: in its transposed
+    convolutions only); heads, blending and sums stay in float32. The buffers are one volume for each class asked for
+    and one for the weights.
     """
     where = device()
     padded, before = pad_to(image, window)

@@ -12,14 +12,14 @@ from torch import Tensor
 from encoders.errors import BodyMapsError
 from encoders.published.model import Layout
 
-WRAPPERS = ("net", "state_dict", "model")
+WRAPPERS = ("net", "state_dict", "model", "model_state_dict")
 HEADS = ("organ_embedding", "precls_conv", "GAP", "controller", "text_to_vision")
 EMBEDDING = "organ_embedding"
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """What wrappers (DistributedDataParallel, torch.compile, training frameworks) put before every key."""
 _ALIASES = {"txt_encoding": EMBEDDING, "text_embedding": EMBEDDING}
 _BACKBONE = re.compile(r"(swinViT|encoder\d+|decoder\d+|down_tr\d+|up_tr\d+|conv_\d_\d|upcat_\d_\d)(\.|$)")
-_UNUSED = re.compile(r"(backbone\.)?(out|out_tr|final_conv_\d_\d)\.")
+_UNUSED = re.compile(r"(out|out_tr|final_conv_\d_\d)\.")
 _SIGNS = {"swinViT": "swin_unetr", "down_tr64": "unet", "conv_0_0": "unetpp"}
 
 
@@ -43,7 +43,8 @@ def unwrap(data: Any) -> dict[str, Tensor]:
         if inner is None:
             break
         data = inner
-    tensors = {k: v for k, v in data.items() if isinstance(v, Tensor)} if isinstance(data, Mapping) else {}
+    items = data.items() if isinstance(data, Mapping) else ()
+    tensors = {k: v for k, v in items if isinstance(k, str) and isinstance(v, Tensor)}
     if not tensors:
         raise BodyMapsError("the checkpoint holds no tensors: expected a dict with 'net' or 'state_dict'")
     return tensors
@@ -55,16 +56,17 @@ def normalised(state: Mapping[str, Tensor]) -> Keys:
     dropped: list[str] = []
     prefixed = False
     for original, value in state.items():
-        key = original
-        while key.startswith(PREFIXES):
+        key, inside = original, False
+        while key.startswith(("backbone.", *PREFIXES)):
+            inside |= key.startswith("backbone.")
             key = key.partition(".")[2]
-        prefixed |= key.startswith("backbone.")
         if _UNUSED.match(key):
             dropped.append(original)
             continue
-        if _BACKBONE.match(key):
-            key = f"backbone.{key}"
         key = _ALIASES.get(key, key)
+        if key.partition(".")[0] not in HEADS:
+            prefixed |= inside
+            key = f"backbone.{key}" if inside or _BACKBONE.match(key) else key
         if key in kept:
             raise BodyMapsError(f"the checkpoint has '{key}' under two names, one of them '{original}'")
         kept[key] = value
@@ -88,7 +90,10 @@ def _backbone_args(name: str, state: Mapping[str, Tensor]) -> dict[str, Any]:
     def shape(key: str) -> tuple[int, ...]:
         if f"backbone.{key}" not in state:
             raise BodyMapsError(f"the {name} checkpoint lacks backbone.{key}: the file is incomplete")
-        return tuple(state[f"backbone.{key}"].shape)
+        found = tuple(state[f"backbone.{key}"].shape)
+        if len(found) != 5 or 0 in found:
+            raise BodyMapsError(f"backbone.{key} of the {name} checkpoint is {found}: no 3D convolution")
+        return found
 
     if name == "unet":
         first = shape("down_tr64.ops.0.conv1.weight")
@@ -106,6 +111,9 @@ def layout_of(state: Mapping[str, Tensor]) -> Layout:
     """The network of normalised keys. Raises BodyMapsError when its class embedding is missing."""
     name, args = backbone_of(state)
     learned = f"{EMBEDDING}.weight"
+    for key in (learned, EMBEDDING, "text_to_vision.weight"):
+        if key in state and (state[key].ndim != 2 or 0 in state[key].shape):
+            raise BodyMapsError(f"{key} of the {name} checkpoint is {tuple(state[key].shape)}: no table")
     if learned in state:
         classes, hidden = state[learned].shape
         return Layout(name, classes, None, hidden, args)

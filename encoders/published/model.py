@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from encoders.decoder import Features, TextConditionedDecoder
 from encoders.vision import build_backbone
+from encoders.vision.statistics import group_norm, lossy
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class PublishedModel(TextConditionedDecoder):
     def words(self, text: Tensor) -> Tensor:
         """(C, hidden) features of (C, text_dim) embeddings; a learned table is that feature itself."""
         return text if self.layout.text_dim is None else F.relu(self.text_to_vision(text))
+
+    def _normalise(self, full: Tensor) -> Tensor:
+        norm = self.precls_conv[0]
+        assert isinstance(norm, nn.GroupNorm)
+        return group_norm(full, norm) if lossy(full) else norm(full)
 
     def encode(self, image: Tensor) -> Features:
         """The class-independent part of one window (1, 1, D, H, W), values 0..1.

@@ -29,7 +29,7 @@ class UniversalSegmenter:
         classes: the name of its class order or a file with one class name a line; None for the usual one.
         overlap: of neighbouring windows, as a share of their side.
         window: their sides in voxels of 1.5 mm.
-        half: compute the backbone in bfloat16; None where the processor has it.
+        half: let the backbone compute in bfloat16 where it can; None where the processor has it.
         merging: of a Swin UNETR's patches, "published", or "monai" for one trained with MONAI 1.5 or later.
     """
 
@@ -56,9 +56,10 @@ class UniversalSegmenter:
         from encoders.published.checkpoints import load
 
         model, _ = load(self.path, **self._backbone_args)
+        model = model.to(device()).to(memory_format=torch.channels_last_3d)
         if hasattr(model.backbone, "fuse"):
             model.backbone.fuse()
-        return model.to(device()).to(memory_format=torch.channels_last_3d)
+        return model
 
     @cached_property
     def structures(self) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ def test_a_sampled_network_runs_on_every_third_call_and_the_rest_is_a_copy():
     results[1] *= 0  # blending in place must not reach the next window
     assert float(results[0]) == 1
     assert (network.calls, len(network.seconds)) == (7, 3)
-    assert network.missing_seconds == pytest.approx(4 * sum(network.seconds) / 3)
+    assert len(network.cpu_seconds) == 3
+    assert network.missing([1.0, 2.0, 3.0]) == pytest.approx(4 * 2.0)
 
 
 def test_the_command_measures_both_ways(model, volume, tmp_path):
@@ -80,6 +81,7 @@ def test_the_command_measures_both_ways(model, volume, tmp_path):
     assert fast["ran"] == reference["ran"] == -(-fast["windows"] // 2)
     assert fast["seconds"] > fast["wall_seconds"]
     assert result["times_faster"] == pytest.approx(reference["seconds"] / fast["seconds"])
+    assert result["times_less_cpu"] == pytest.approx(reference["cpu_seconds"] / fast["cpu_seconds"])
     assert result["memory_share"] == pytest.approx(fast["peak_mb"] / reference["peak_mb"])
     for values in result["dice"].values():
         assert values["thresholded"] > 0.98

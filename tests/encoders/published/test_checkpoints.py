@@ -1,6 +1,7 @@
 """Every documented layout loads strictly; everything else is refused in one clear sentence."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections import OrderedDict, defaultdict
@@ -176,9 +177,35 @@ def test_a_scheduler_that_keeps_objects_loads(make_model, tmp_path):
     assert checkpoints.load(path)[1].complete
 
 
-@pytest.mark.parametrize("prefix", ["module._orig_mod.", "model.", "net.", "module.module."])
+@pytest.mark.parametrize("prefix", ["module._orig_mod.", "model.", "net.", "module.module.", "backbone."])
 def test_prefixes_of_other_wrappers(make_model, write, prefix):
     assert checkpoints.load(write(make_model().state_dict(), prefix=prefix))[1].complete
+
+
+def test_a_backbone_wrapped_by_itself_and_wrappers_in_wrappers(make_model, tmp_path):
+    state = make_model().state_dict()
+    named = {k.replace("backbone.", "module.backbone.module."): v for k, v in state.items()}
+    path = tmp_path / "m.pth"
+    torch.save({"state_dict": {"net": named, "epoch": 3}, "model": None, 7: torch.zeros(2)}, path)
+    assert checkpoints.load(path)[1].complete
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("organ_embedding", torch.zeros(32, 512, 1), "no table"),
+        ("organ_embedding", torch.zeros(0, 512), "no table"),
+        ("organ_embedding", torch.zeros(32, 768), "of another shape"),
+        ("text_to_vision.weight", torch.zeros(3), "no table"),
+        ("controller.weight", torch.zeros(100, 512, 1, 1, 1), "of another shape"),
+        ("backbone.down_tr64.ops.0.conv1.weight", torch.zeros(8), "no 3D convolution"),
+        ("backbone.down_tr64.ops.0.conv1.weight", torch.zeros(0, 1, 3, 3, 3), "no 3D convolution"),
+        ("GAP.0.bias", torch.full((128,), torch.nan), "not finite"),
+    ],
+)
+def test_tensors_that_cannot_be_are_refused_in_one_line(make_model, write, key, value, says):
+    with pytest.raises(BodyMapsError, match=says):
+        checkpoints.load(write(make_model().state_dict() | {key: value}))
 
 
 def test_a_table_of_text_embeddings_as_published(tmp_path, monkeypatch):
@@ -192,16 +219,20 @@ def test_a_table_of_text_embeddings_as_published(tmp_path, monkeypatch):
 
 
 class Evil:
+    def __init__(self, call):
+        self._call = call
+
     def __reduce__(self):
-        return (print, ("this must not run",))
+        return (self._call, ("echo this must not run",))
 
 
-def test_code_in_a_pickle_never_runs(tmp_path, capsys):
+@pytest.mark.parametrize("call", [print, eval, os.system])
+def test_code_in_a_pickle_never_runs(tmp_path, capfd, call):
     path = tmp_path / "evil.pth"
-    torch.save({"net": Evil()}, path)
+    torch.save({"net": Evil(call)}, path)
     with pytest.raises(BodyMapsError, match="could run code"):
         checkpoints.load(path)
-    assert "must not run" not in capsys.readouterr().out
+    assert "must not run" not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint at all"])

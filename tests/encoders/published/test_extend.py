@@ -113,3 +113,22 @@ def test_classes_that_cannot_be_added_are_refused(make_model, tmp_path, run, cap
     assert run(path, out, "--text-encoder", "openclip") == 2
     assert "learned" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_supplied_table_is_compared_with_the_checkpoints_own(make_model, tmp_path, run, capsys):
+    model, path, table, out = make_model(), tmp_path / "m.pth", tmp_path / "txt.pth", tmp_path / "out.pth"
+    checkpoints.save(model, path)
+    other = model.organ_embedding.clone()
+    torch.save(other.half(), table)
+    assert run(path, out, "--txt-encoding", table) == 0
+    assert json.loads(capsys.readouterr().out)["same"]
+    other[0] = other[1]  # a spleen with the words of a kidney
+    torch.save(other, table)
+    assert run(path, out, "--txt-encoding", table, "--report", tmp_path / "r.json") == 0
+    line = json.loads(capsys.readouterr().out)
+    assert (line["same"], line["least_like"]) == (False, "spleen")
+    assert json.loads((tmp_path / "r.json").read_text())["txt_encoding"]["cosine"]["liver"] > 0.999
+    assert torch.equal(checkpoints.load(out)[0].organ_embedding, model.organ_embedding)
+    torch.save(other[:9], table)
+    assert run(path, out, "--txt-encoding", table) == 2
+    assert "(9, 512)" in capsys.readouterr().err
