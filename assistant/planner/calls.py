@@ -152,6 +152,8 @@ class CallMaker:
         pending: tuple[Call, ...] = ()
         if wish is not None:
             args: dict[str, Any] = {"verb": wish.verb}
+            if problem.about:
+                args["about"] = list(problem.about)
             if problem.lesion:
                 args["lesion"] = problem.lesion
             selected = next((t for t in wish.targets if t.select != "all"), None)

@@ -27,6 +27,7 @@ STRONG = frozenset(
         "screen",
         "report",
         "undo",
+        "undo_all",
         "redo",
         "export",
         "correct",
@@ -299,15 +300,26 @@ class _Builder(Joiner):
 
     # ---- bookkeeping ----------------------------------------------------------------------------------
 
+    def _asks(self, start: int) -> bool:
+        """Whether the words before a clause open a question: "is it over 2 cm"."""
+        at = next((n for n, tag in enumerate(self.all) if tag.start >= start), 0)
+        while at > 0 and self.all[at - 1].kind == "filler":
+            at -= 1
+            if self.all[at].keys[0] in _ASKING:
+                return True
+        return False
+
     def _close(self) -> None:
         clause = self.clause
         if clause.items or clause.unknown:
+            clause.question |= self._asks(clause.start)
             clause.text = " ".join(item.text for item in clause.items)
             self.done.append(clause)
         self.clause = Clause()
         self.negation = None
 
 
+_ASKING = frozenset({"is", "be", "are", "was", "were", "does", "do", "did", "has", "have"})
 _TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
 # Words of comparison that stand between the two things.
 _BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")

@@ -100,11 +100,19 @@ class Composer:
         refers = next((host.refers for host in resolved if host.refers), None)
         if refers:
             return replace(lesion, refers="host", open=True, nth=None)
+        ids = self._narrower(lesion.within, ids) or ids
         found, within = self.lesions_within(lesion, ids)
         if not found:
             name = ", ".join(self.lexicon.ontology[id].name for id in ids)
             return replace(lesion, missing=Unsupported(f"lesion:{lesion.lesion}:{name}", ids), open=False)
         return replace(lesion, ids=found, within=within, open=False, noun=None)
+
+    def _narrower(self, regions: Sequence[str], hosts: Sequence[str]) -> tuple[str, ...]:
+        """The regions said before that lie in the organ said now: "upper pole cyst of the left kidney"."""
+        inside = set(self.lexicon.leaves(hosts))
+        leaves = self.lexicon.leaves(regions)
+        kept = tuple(id for id in leaves if self._belongs(id, inside))
+        return self.lexicon.group_of(kept) if kept else ()
 
     def lesions_within(self, lesion: Target, hosts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(lesion ids, within) for lesions of a class in some hosts; within is empty for whole organs."""

@@ -37,7 +37,7 @@ class CompoundReader(NumeralReader):
             beyond = set(self.leaves_of(right)) - inside
             if left.ids and left.within and beyond and self._can_hold(left, right) and right.kind != "adj":
                 more = Target(ids=(*left.within, *self.resolve(right).ids))
-                return self.lesion_in(left, [more])  # "nodules RUL RML RLL"
+                return self.lesion_in(replace(left, within=()), [more])  # "nodules RUL RML RLL"
             inside = set(self.leaves_of(right))
             organs = {organ for id in inside for organ in self.lexicon.ontology[id].within}
             if left.open and self.lexicon.hosts.keys() & (inside | organs):

@@ -177,7 +177,8 @@ def _op(entry: Entry, at: Place) -> bool:
     if at.span[-1].key in _BOUNDS_OR_HU and not _is_size(at):
         return bool(entry.value.startswith("after")) and at.after("unit")
     if entry.value in ("after_min", "after_max"):
-        return at.after("unit", "number")
+        goes_on = at.following is not None and (at.following.key == "than" or _starts_number(at))
+        return at.after("unit", "number") and not goes_on  # "over 3 cm and smaller than 5 cm"
     return at.following is not None and _starts_number(at)
 
 

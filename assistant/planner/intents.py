@@ -23,6 +23,8 @@ TOOL_OF_VERB = {
     "show": "segment",
 }
 
+_ALL_STEPS = 100  # the most that the tool takes back at once
+
 
 def wishes(clause: Clause) -> list[Wish]:
     """What a clause asks for; nothing for a negated one."""
@@ -202,7 +204,11 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     taken = _taken_from(clause) if "correct" in verbs else None
     if taken is not None:
         return replace(base, tool="correct", targets=taken[1:], excluded=taken[:1])
-    for tool in ("undo", "redo", "screen", "correct", "swap"):
+    if verbs == ["correct"] and clause.of("result") and clause.of("verb")[0].keys == ("remove",):
+        return replace(base, tool="drop")  # "remove the spleen mask"
+    if "undo_all" in verbs:
+        return replace(base, tool="undo", extra={"steps": _ALL_STEPS})
+    for tool in ("undo", "redo", "screen", "correct", "drop", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             return replace(base, tool=tool)
     if clause.of("from") and base.excluded:
@@ -248,6 +254,7 @@ def _asks_finding(clause: Clause, base: Wish, measures: Sequence[Item]) -> bool:
 def _bound(clause: Clause, base: Wish) -> Wish | None:
     """As in "is the aorta wider than 5 cm": the measure that the bound is on. Only lesions are chosen by size."""
     plain = bool(base.targets) and all(target.plain for target in base.targets)
+    plain |= [target.refers for target in base.targets] == ["it"] and "question" in base.flags
     asked = base.tool in (None, "detect", "measure", "locate") or base.verb == "show"
     bounds = [item for item in clause.items if item.kind in ("size", "op")]
     if not (plain and asked and bounds) or clause.of("view"):

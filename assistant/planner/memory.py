@@ -27,12 +27,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a phrase has no structures: a key of the replies, what fills it, and what is nearest."""
+    """Why a phrase has no structures: a key of the replies, what fills it, and what is nearest.
+
+    about: what was named all the same; "it" means that in the next turn.
+    """
 
     reason: str
     fields: dict[str, str] = field(default_factory=dict)
     nearest: tuple[str, ...] = ()
     lesion: str | None = None
+    about: tuple[str, ...] = ()
 
 
 class Memory:
@@ -47,8 +51,10 @@ class Memory:
         self.topic: list[Scope] = []
 
     def recent(self) -> list[Call]:
-        """Calls with targets, newest first, this request's before the dialogue's."""
-        return [call for call in reversed(self.calls) if call.targets] + self.dialogue.history()
+        """Calls with targets, newest first: this request's, what a question was about, the dialogue's."""
+        asked = [Call("help", {"targets": call.args["about"]}) for call in self.dialogue.waiting
+                 if call.args.get("about")]  # fmt: skip
+        return [call for call in reversed(self.calls) if call.targets] + asked + self.dialogue.history()
 
     def focus(self) -> list[Scope]:
         """What "it" or "they" can be: the last thing of this clause, else the last call's targets."""

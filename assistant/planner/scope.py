@@ -98,7 +98,8 @@ class Finder(Pointers):
                 if lesion == "cyst" and self._other_lesions(nearest)
                 else "lesion_unsupported"
             )
-            return Problem(reason, {"host": host}, self._other_lesions(nearest) or nearest)
+            others = self._other_lesions(nearest) or nearest
+            return Problem(reason, {"host": host}, others, lesion, about=nearest)
         return Problem("unsupported", {"name": target.text.lower() if target.sides == () else name}, nearest)
 
     def _other_lesions(self, hosts: Sequence[str]) -> tuple[str, ...]:
