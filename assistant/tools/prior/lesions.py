@@ -122,6 +122,7 @@ def _entry(
         "structure": shown.record["structure"],
         "label": shown.record["label"],
         "status": status,
+        "number": after.record["number"] if after else None,
         "location": shown.record["location"],
         "organ": shown.record["organ"],
         "before_mm": before.longest_mm if before else None,
