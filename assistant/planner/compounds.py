@@ -85,6 +85,7 @@ class CompoundReader(NumeralReader):
         noun = chosen.noun or other.noun
         select = chosen.select if chosen.select != "all" else other.select
         return replace(chosen, lesion=lesion, noun=noun, select=select, rank=chosen.rank or other.rank,
+                       top=chosen.top or other.top,
                        sides=left.sides + right.sides, plural=left.plural or right.plural)  # fmt: skip
 
     def after(self, target: Target, at: int) -> tuple[Target, int]:

@@ -23,6 +23,7 @@ class Scope:
     rank: int | None = None
     low: float | None = None
     high: float | None = None
+    top: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Memory:
             return Scope(known)
         within = (args["within"],) if args.get("within") else ()
         select = args.get("select") or "all"
-        return Scope(known, within, True, select, args.get("rank"), args.get("min_mm"), args.get("max_mm"))
+        limits = [args.get(name) for name in ("rank", "min_mm", "max_mm", "top")]
+        return Scope(known, within, True, select, *limits)
 
     def last_lesion(self, wanted: str | None = None) -> Scope | None:
         for scope in (*self.local[::-1], *self.topic[::-1]):

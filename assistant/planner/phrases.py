@@ -17,6 +17,7 @@ class _Mods:
     sides: list[str] = field(default_factory=list)
     select: str = "all"
     nth: int | None = None
+    top: int | None = None
     more: list[int] = field(default_factory=list)
     every: bool = False
     whole: bool = False
@@ -110,6 +111,8 @@ class PhraseReader(CompoundReader):
             elif tag.kind == "number" and mods.nth == 1 and self.head_follows(at + 1):
                 mods.more = list(range(1, int(tag.value) + 1))  # "the first three ribs"
             elif tag.kind == "number" and self._size_before(at):
+                if self.kind(at + 1) == "superl" or (mods.select != "all" and self.kind(at + 1) != "unit"):
+                    mods.top = max(int(tag.value), 1)  # "the three largest", "the largest 3 nodules"
                 at += 1 if self.kind(at + 1) == "unit" else 0
             elif tag.kind == "pronoun" and tag.value in ("it", "them") and self._determines(at):
                 mods.definite = True
@@ -189,6 +192,7 @@ class PhraseReader(CompoundReader):
         return replace(
             target,
             select=select,
+            top=mods.top or target.top,
             rank=rank if rank and rank > 1 else None,
             maybe=target.maybe or mods.maybe,
             every=target.every or mods.every,
@@ -241,8 +245,9 @@ class PhraseReader(CompoundReader):
             rank = mods.nth if mods.nth and mods.nth > 1 else None
             hosts, stop = self._place(end, _INSIDE)
             if hosts:  # "the largest in the liver"
-                return [replace(hosts[0], refers="one_in", select=mods.select, rank=rank, text=text)], stop
-            return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
+                one = replace(hosts[0], refers="one_in", select=mods.select, rank=rank, top=mods.top, text=text)
+                return [one], stop
+            return [Target(refers="select", select=mods.select, rank=rank, top=mods.top, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
         those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE

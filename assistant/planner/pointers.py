@@ -25,7 +25,7 @@ class Pointers(Memory):
         if refers == "select":
             known = self.last_lesion()
             if known is not None:
-                return [replace(known, select=target.select, rank=target.rank)]
+                return [replace(known, select=target.select, rank=target.rank, top=target.top)]
         if not focus:
             return Problem("target")
         if refers in ("it", "one"):
@@ -161,7 +161,7 @@ class Pointers(Memory):
                 return [Scope(picked)]
         focus = self.focus()
         if focus and focus[0].lesion and number > 0:
-            return [replace(focus[0], select="largest", rank=number if number > 1 else None)]
+            return [replace(focus[0], select="largest", rank=number if number > 1 else None, top=None)]
         mentions = self.dialogue.mentions() if number > 0 else self._last_named()
         index = number - 1 if number > 0 else number
         if -len(mentions) <= index < len(mentions):
@@ -187,7 +187,7 @@ class Pointers(Memory):
         for scope in self.focus()[::-1]:
             if scope.lesion:
                 select = scope.select if scope.select != "all" else "largest"
-                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1))]
+                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1), top=None)]
             id = scope.ids[-1 if step > 0 else 0]
             number = self.lexicon.number(id)
             if id in spine:

@@ -156,7 +156,7 @@ class Finder(Pointers):
 
     def _limited(self, scope: Scope, target: Target) -> list[Scope]:
         if target.select != "all":
-            scope = replace(scope, select=target.select, rank=target.rank)
+            scope = replace(scope, select=target.select, rank=target.rank, top=target.top)
         within = self.lexicon.group_of(scope.within) if scope.within else ()
         if len(within) > 1:
             return [replace(scope, within=(host,), ids=self._lesions_of(scope.ids, host)) for host in within]

@@ -161,7 +161,7 @@ def _chosen(entries: Sequence[Record], scans: Scans) -> list[Record]:
     if query.select == "all":
         return chosen
     ordered = sorted(chosen, key=size, reverse=query.select == "largest")
-    return ordered[(query.rank or 1) - 1 :][:1]
+    return ordered[(query.rank or 1) - 1 :][: query.top or 1]
 
 
 def _lesion_lines(entry: Record, unit: str | None) -> list[str]:
