@@ -86,7 +86,7 @@ class _Builder(Joiner):
                 self.negation = None
             if tag.keys[0] == "but":
                 self.negation = None if self.negation == "not" else self.negation
-                if any(item.kind == "target" and item.value.every for item in self.clause.items):
+                if any(i.kind == "target" and (i.value.every or _says_all(i)) for i in self.clause.items):
                     self.negation = "except"
             return place + 1
         if tag.kind == "ordinal" and self.reader.kind(place + 1) == "verb":
@@ -317,6 +317,10 @@ class _Builder(Joiner):
             self.done.append(clause)
         self.clause = Clause()
         self.negation = None
+
+
+def _says_all(item: Item) -> bool:
+    return item.text.lower().startswith(("every", "all "))  # "everything in the abdomen"
 
 
 _ASKING = frozenset({"is", "be", "are", "was", "were", "does", "do", "did", "has", "have"})

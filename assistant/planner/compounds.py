@@ -230,6 +230,8 @@ class CompoundReader(NumeralReader):
             at = stop + 1
             if self.kind(at) == "conj":
                 at += 1
+            if self.kind(at) == "prep" and self.tags[at].keys == ("in",):
+                at += 1  # "in the head or in the tail"
         return hosts, end
 
     def beside(self, part: Target, host: Target) -> Target:

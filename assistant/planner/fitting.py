@@ -188,6 +188,10 @@ def _again(entry: Entry, at: Place) -> bool:
 
 
 def _filler(entry: Entry, at: Place) -> bool:
+    if not at.single and any(
+        means(at.known, at.keys, at.stop - 1, kind, longer_than=1) for kind in ("struct", "part")
+    ):
+        return False  # "in the middle lobe"
     verb = at.words[0] == "you" and not at.single
     return not verb or not at.before or at.before[-1].keys[-1] not in ("can", "could", "will", "would")
 

@@ -128,6 +128,9 @@ def _base(clause: Clause) -> Wish:
     if verb == "exist" and asks_which(clause) and first.plain and others and others[-1].lesion:
         tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
         flags.add("inside")
+    targets = tuple(clause.targets)
+    if tool == "locate" and asks_which(clause) and first.plain and others and others[-1].refers:
+        targets = tuple(others)  # "which part of the pancreas is it in?"
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
     if _asks_coverage(clause):
@@ -141,7 +144,7 @@ def _base(clause: Clause) -> Wish:
     return Wish(
         tool=tool,
         verb=verb,
-        targets=tuple(clause.targets),
+        targets=targets,
         excluded=tuple(clause.excluded),
         size=size if size != Size(None, None) else None,
         unit=unit,
@@ -210,7 +213,8 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
         return replace(base, tool="undo", extra={"steps": _ALL_STEPS})
     for tool in ("undo", "redo", "screen", "correct", "drop", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
-            return replace(base, tool=tool)
+            removes = any(item.keys[-1:] == ("remove",) for item in clause.of("verb"))
+            return replace(base, tool=tool, flags=base.flags | ({"remove"} if removes else set()))
     if clause.of("from") and base.excluded:
         return replace(base, tool="correct")
     if "export" in verbs:

@@ -45,7 +45,7 @@ class Pointers(Memory):
 
     def _them(self, focus: list[Scope]) -> list[Scope]:
         """All of several; of one side, both sides; of one thing alone, the two last named."""
-        if len(focus) > 1 or len(self.lexicon.leaves(focus[0].ids)) > 1:
+        if len(focus) > 1 or not self._single(focus[0]):
             return self._with_earlier(focus) if not self.local else focus
         if focus[0].lesion:
             return focus
@@ -56,6 +56,11 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _single(self, scope: Scope) -> bool:
+        """One thing: a structure without parts, or one of a pair, as a lung is."""
+        one = len(scope.ids) == 1 and self.lexicon.ontology.counterpart(scope.ids[0])
+        return bool(one) or len(self.lexicon.leaves(scope.ids)) == 1
 
     def together(self) -> list[Scope]:
         """What can be compared where nothing is named: the last things, and the one before where it is one."""
@@ -77,12 +82,11 @@ class Pointers(Memory):
 
     def _with_earlier(self, focus: list[Scope]) -> list[Scope]:
         """The focus and, when it is a single structure, what the turn before named."""
-        leaves = self.lexicon.leaves(focus[0].ids)
-        if len(focus) > 1 or focus[0].lesion or len(leaves) > 1:
+        if len(focus) > 1 or focus[0].lesion or not self._single(focus[0]):
             return focus
         for call in self.recent()[1:3]:
             scopes = [scope for scope in self.scopes_of(call) if scope.ids != focus[0].ids]
-            if len(scopes) == 1 and not scopes[0].lesion and len(self.lexicon.leaves(scopes[0].ids)) == 1:
+            if len(scopes) == 1 and not scopes[0].lesion and self._single(scopes[0]):
                 pair = (*scopes[0].ids, *focus[0].ids)
                 joined = self.lexicon.group_of(pair)
                 return [Scope(joined)] if len(joined) == 1 else [scopes[0], focus[0]]

@@ -53,7 +53,7 @@ class Finder(Pointers):
     def _same_side(self, target: Target) -> Scope | None:
         """As in "The kidney" after "the left kidney": the one that is talked about, not both."""
         noun = target.noun
-        if noun is None or target.sides or target.plural or self.local:
+        if noun is None or target.sides or target.plural or any(not scope.lesion for scope in self.local):
             return None
         if target.every and not target.whole:
             return None
