@@ -274,6 +274,9 @@ class _Builder(Joiner):
             return False  # "how many centimetres does the spleen measure"
         if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
+        asked = bool(self.clause.of("measure")) and not self.clause.verbs()
+        if tag.value == "compare" and asked and not self.link:
+            return False  # "how does the density of the liver compare to that of the spleen"
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
             return False
         if not self.clause.has_content:

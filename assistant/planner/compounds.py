@@ -102,7 +102,8 @@ class CompoundReader(NumeralReader):
                 continue
             chosen = self._late_choice(at)
             if target.lesion and target.select == "all" and chosen:
-                target, at = replace(target, select=chosen), at + 1  # "the nodule most big"
+                at += 2 if self.kind(at) == "pronoun" else 1
+                target = replace(target, select=chosen)  # "the nodule most big"
                 continue
             parts = self._divided(target, at)
             if parts is not None:
@@ -125,6 +126,8 @@ class CompoundReader(NumeralReader):
         """As in "the nodule most big", "the tumor more small": which one, behind the noun."""
         if self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest"):
             return None if self.head_follows(at) else str(self.tags[at].value)
+        if self.kind(at) == "pronoun" and self.tags[at].keys in (("that",), ("which",)):
+            return self._late_choice(at + 1)  # "the cyst that is largest"
         if self.kind(at) == "compar" and self.tags[at].keys[0] == "more":
             return {"size+": "largest", "size-": "smallest"}.get(self.tags[at].value)
         return None

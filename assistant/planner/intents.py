@@ -131,6 +131,12 @@ def _base(clause: Clause) -> Wish:
     targets = tuple(clause.targets)
     if tool == "locate" and asks_which(clause) and first.plain and others and others[-1].refers:
         targets = tuple(others)  # "which part of the pancreas is it in?"
+    sought = [two.value for one, two in pairs if _is_for(one) and two.kind == "target"]
+    if verb in ("check", "measure", "find") and any(target.missing for target in sought):
+        beside = tuple(id for target in clause.targets if target.plain for id in target.ids)
+        targets = tuple(_beside(target, beside) for target in sought)  # "check the kidney for stones"
+    if verb == "check" and first.refers == "it" and any(t.lesion and t.open for t in sought):
+        targets = tuple(replace(target, refers="host") for target in sought)
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
     if _asks_coverage(clause):
@@ -151,6 +157,12 @@ def _base(clause: Clause) -> Wish:
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _beside(target: Target, ids: tuple[str, ...]) -> Target:
+    """What cannot be found, with the structure that was named beside it as the nearest."""
+    missing = target.missing
+    return replace(target, missing=replace(missing, nearest=ids, named=True)) if missing and ids else target
 
 
 def _asks_coverage(clause: Clause) -> bool:

@@ -16,6 +16,7 @@ class _Mods:
 
     sides: list[str] = field(default_factory=list)
     select: str = "all"
+    first: str = ""
     nth: int | None = None
     top: int | None = None
     more: list[int] = field(default_factory=list)
@@ -70,6 +71,8 @@ class PhraseReader(CompoundReader):
         first = heads[0]
         text = " ".join(tag.text for tag in self.tags[place:at])
         heads[0] = replace(first, text=first.text or text)
+        if before.first and target.lesion and len(heads) == 1:  # "the smallest and the largest cyst"
+            heads = [replace(heads[0], select=before.first), *heads]
         return heads, at
 
     def _mods(self, place: int) -> tuple[_Mods, int]:
@@ -88,7 +91,11 @@ class PhraseReader(CompoundReader):
                     at += 1
                 continue
             if tag.kind == "superl" and tag.value in ("largest", "smallest", "longest", "shortest"):
-                mods.select = "smallest" if tag.value in ("smallest", "shortest") else "largest"
+                select = "smallest" if tag.value in ("smallest", "shortest") else "largest"
+                mods.first = mods.select if mods.select not in ("all", select) else ""
+                mods.select = select
+                if self.kind(at + 1) == "conj" and self.kind(at + 2) == "superl" and self.head_follows(at + 2):
+                    at += 1
             elif tag.kind == "ordinal":
                 mods.nth = tag.value
                 mods.more.append(tag.value)

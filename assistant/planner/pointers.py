@@ -28,6 +28,9 @@ class Pointers(Memory):
                 return [replace(known, select=target.select, rank=target.rank, top=target.top)]
         if not focus:
             return Problem("target")
+        if refers == "it" and focus[-1].lesion and target.text.lower().endswith("organ"):
+            organ = self.last_organ()  # "the organ", of a lesion
+            return [organ] if organ else Problem("target")
         if refers in ("it", "one"):
             if len(focus) > 1:
                 return Problem("several", {"names": self._names(focus)})
@@ -48,7 +51,7 @@ class Pointers(Memory):
         if len(focus) > 1 or not self._single(focus[0]):
             return self._with_earlier(focus) if not self.local else focus
         if focus[0].lesion:
-            return focus
+            return [self._with_ranks(focus[0])]
         earlier = self._with_earlier(focus)
         if len(earlier) > 1:
             return earlier
@@ -56,6 +59,13 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _with_ranks(self, scope: Scope) -> Scope:
+        """As in "both" after the largest lesion and the second one: the two largest."""
+        alike = [s for call in self.recent() for s in self.scopes_of(call) if replace(s, rank=scope.rank) == scope]
+        ranks = {s.rank or 1 for s in alike}
+        together = scope.select != "all" and not scope.top and ranks == set(range(1, len(ranks) + 1))
+        return replace(scope, rank=None, top=len(ranks)) if together and len(ranks) > 1 else scope
 
     def _single(self, scope: Scope) -> bool:
         """One thing: a structure without parts, or one of a pair, as a lung is."""

@@ -187,6 +187,8 @@ class Resolver(Ellipsis):
         among = [scope for scope in focus if set(self.lexicon.leaves(scope.ids)) in chosen]
         if scopes and "remove" in wish.flags and len(among) == len(scopes) < len(focus):  # "remove the kidney" of what was named
             return self._exclude_from(self._last_calls(), replace(wish, excluded=tuple(named)))
+        if len(among) == 1 == len(scopes) < len(focus):
+            focus = among  # "fix the liver" of several
         if focus and not (scopes and wish.targets and wish.targets[0].refers is None and len(scopes) > 1):
             leaves = [set(self.lexicon.leaves(scope.ids)) for scope in focus]
             mended, rest = focus, [s for s in scopes if set(self.lexicon.leaves(s.ids)) not in leaves]

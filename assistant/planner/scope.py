@@ -100,7 +100,9 @@ class Finder(Pointers):
             )
             others = self._other_lesions(nearest) or nearest
             return Problem(reason, {"host": host}, others, lesion, about=nearest)
-        return Problem("unsupported", {"name": target.text.lower() if target.sides == () else name}, nearest)
+        about = nearest if target.missing.named else ()
+        name = target.text.lower() if target.sides == () else name
+        return Problem("unsupported", {"name": name}, nearest, about=about)
 
     def _other_lesions(self, hosts: Sequence[str]) -> tuple[str, ...]:
         found, _ = self.compose.lesions_within(Target(lesion="lesion"), hosts)
