@@ -38,7 +38,7 @@ class Composer:
         """A sided part whose bare name is that of one organ: "the right lobe" is the liver's."""
         organ = data("parts")["default"].get(target.text.lower())
         own = tuple(id for id in ids if organ and organ in self.lexicon.ontology[id].within)
-        return own or ids
+        return own or tuple(id for id in ids if id in target.ids) or ids
 
     def noun_ids(self, noun: Noun, sides: Sequence[str]) -> tuple[str, ...] | None:
         """The structures of a noun on some sides; None when it has no such side."""

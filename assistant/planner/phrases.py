@@ -275,7 +275,8 @@ class PhraseReader(CompoundReader):
         if mods.every and one:
             return [Target(refers="them", text=text)], end
         numbers, stop = self._numbers(at)
-        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers:
+        counted = place > 0 and self.tags[place - 1].value == "count"  # "are there more than five"
+        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers and not counted:
             return [Target(refers="number", nth=number, text=text) for number in numbers], stop
         if at == place and self.kind(at) == "pronoun":
             number = next((n for word, n in _COUNTS.items() if word in self.tags[at].keys), None)
