@@ -57,8 +57,7 @@ class Ellipsis(Queries):
         lesions = any(self._about_lesions(call) for call in last)
         targets = tuple(
             self._as_hosts(t, last)
-            if t.plain
-            and (searched or (lesions and self._can_hold(t, wish)) or self._is_next_place(t, last))
+            if t.plain and (searched or (lesions and self._can_hold(t, wish)) or self._is_next_place(t, last))
             else t
             for t in wish.targets
         )
@@ -102,7 +101,9 @@ class Ellipsis(Queries):
         ontology = self.lexicon.ontology
         for call in last:
             place = call.args.get("within")
-            for id in target.ids if place and self._about_lesions(call) else ():
+            if not (place and self._about_lesions(call)):
+                continue
+            for id in target.ids:
                 alike = id.rsplit("_", 1)[0] == place.rsplit("_", 1)[0]
                 if id != place and (alike or ontology.counterpart(place) == id):
                     return True

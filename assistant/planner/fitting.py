@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .anatomy import ROMAN
+from .files import data
 from .lexicon import Lexicon
 from .meaning import NOMINAL, Tag
 from .tokens import Token
@@ -135,6 +136,13 @@ def _numbered(entry: Entry, at: Place) -> bool:
             after and after[0].key in ("largest", "biggest", "mm", "cm", "lesion", "kidney")
         )
     return at.after("struct", "adj", "all") and token.key == "segment"
+
+
+def _adj(entry: Entry, at: Place) -> bool:
+    """ "The chest" and "the abdomen" only say where lesions are."""
+    if at.span[0].key not in data("parts")["rooms"]:
+        return True
+    return at.after("prep") and any(tag.kind == "lesion" for tag in at.sentence)
 
 
 def _part(entry: Entry, at: Place) -> bool:
@@ -282,6 +290,7 @@ _GUARDS: dict[str, Callable[[Entry, Place], bool]] = {
     "struct": _struct,
     "numbered": _numbered,
     "part": _part,
+    "adj": _adj,
     "total": lambda entry, at: at.alone,
     "finding": _finding,
     "measure": _measure,

@@ -311,6 +311,8 @@ class Joiner:
         return any_of and last.value.lesion is not None and not last.value.refers
 
     def add(self, item: Item) -> None:
+        if self.negation == "except" and item.kind == "measure" and self.link == ",":
+            self.negation = None  # "all vertebrae except L5, volumes"
         if self.negation and item.kind in ("measure", "prior"):
             item = replace(item, negated=True)
             self.negation = None if item.kind == "measure" else self.negation

@@ -94,7 +94,11 @@ class PhraseReader(CompoundReader):
                 select = "smallest" if tag.value in ("smallest", "shortest") else "largest"
                 mods.first = mods.select if mods.select not in ("all", select) else ""
                 mods.select = select
-                if self.kind(at + 1) == "conj" and self.kind(at + 2) == "superl" and self.head_follows(at + 2):
+                if (
+                    self.kind(at + 1) == "conj"
+                    and self.kind(at + 2) == "superl"
+                    and self.head_follows(at + 2)
+                ):
                     at += 1
             elif tag.kind == "ordinal":
                 mods.nth = tag.value
@@ -252,8 +256,10 @@ class PhraseReader(CompoundReader):
             rank = mods.nth if mods.nth and mods.nth > 1 else None
             hosts, stop = self._place(end, _INSIDE)
             if hosts:  # "the largest in the liver"
-                one = replace(hosts[0], refers="one_in", select=mods.select, rank=rank, top=mods.top, text=text)
-                return [one], stop
+                chosen = replace(
+                    hosts[0], refers="one_in", select=mods.select, rank=rank, top=mods.top, text=text
+                )
+                return [chosen], stop
             return [Target(refers="select", select=mods.select, rank=rank, top=mods.top, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end

@@ -70,7 +70,9 @@ class Planner(Speaker):
         ]
         clauses = [
             clause
-            for clause in read_clauses(_cut(compared(rejoined(tag(tokens, self.lexicon))), refusals), self.lexicon)
+            for clause in read_clauses(
+                _cut(compared(rejoined(tag(tokens, self.lexicon))), refusals), self.lexicon
+            )
             if not any(r.start < clause.stop and clause.start < r.stop for r in refusals)
             and not any(start <= clause.start < stop for start, stop in closed)
         ]

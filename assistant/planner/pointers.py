@@ -62,7 +62,9 @@ class Pointers(Memory):
 
     def _with_ranks(self, scope: Scope) -> Scope:
         """As in "both" after the largest lesion and the second one: the two largest."""
-        alike = [s for call in self.recent() for s in self.scopes_of(call) if replace(s, rank=scope.rank) == scope]
+        alike = [
+            s for call in self.recent() for s in self.scopes_of(call) if replace(s, rank=scope.rank) == scope
+        ]
         ranks = {s.rank or 1 for s in alike}
         together = scope.select != "all" and not scope.top and ranks == set(range(1, len(ranks) + 1))
         return replace(scope, rank=None, top=len(ranks)) if together and len(ranks) > 1 else scope

@@ -125,7 +125,9 @@ class Resolver(Ellipsis):
     def _drop(self, wish: Wish) -> list[Call]:
         """A mask to take away: the last step is undone where it was that mask's, no other mask is deleted."""
         found = [self.finder.find(target) for target in wish.targets]
-        ids = [id for scopes in found if not isinstance(scopes, Problem) for scope in scopes for id in scope.ids]
+        ids = [
+            id for scopes in found if not isinstance(scopes, Problem) for scope in scopes for id in scope.ids
+        ]
         last = [id for call in self._last_calls() for id in call.targets]
         same = bool(ids) and set(self.lexicon.leaves(ids)) == set(self.lexicon.leaves(last))
         return [Call("undo")] if same else self._swap(wish)
@@ -185,7 +187,9 @@ class Resolver(Ellipsis):
             scopes += found
         chosen = [set(self.lexicon.leaves(scope.ids)) for scope in scopes]
         among = [scope for scope in focus if set(self.lexicon.leaves(scope.ids)) in chosen]
-        if scopes and "remove" in wish.flags and len(among) == len(scopes) < len(focus):  # "remove the kidney" of what was named
+        if (
+            scopes and "remove" in wish.flags and len(among) == len(scopes) < len(focus)
+        ):  # "remove the kidney" of what was named
             return self._exclude_from(self._last_calls(), replace(wish, excluded=tuple(named)))
         if len(among) == 1 == len(scopes) < len(focus):
             focus = among  # "fix the liver" of several
