@@ -268,6 +268,9 @@ class _Builder(Joiner):
             )
         if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
             return False  # "go through the kidneys, looking for masses"
+        named = bool(self.clause.items) and self.clause.items[-1].kind == "target"
+        if named and not self.link and tag.keys in _PLACES:
+            return False  # "give me the tumor's location in the pancreas"
         if self.clause.items and not self.clause.verbs() and all(item.negated for item in self.clause.items):
             return False  # "leave out the ribs and segment the bones"
         if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
@@ -331,6 +334,7 @@ _TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there
 # Words of comparison that stand between the two things.
 _BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
+_PLACES = (("location",), ("position",), ("site",))
 _RESULTS = (
     ("mask",),
     ("segmentation",),

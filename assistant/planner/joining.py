@@ -37,7 +37,9 @@ class Joiner:
         if at is None or (at == len(self.clause.items) - 1 and self.clause.items[at].value.within):
             return None
         item = self.clause.items[at]
-        between = {later.kind for later in self.clause.items[at + 1 :] if later.value != "exist"}
+        between = {
+            later.kind for later in self.clause.items[at + 1 :] if later.value not in ("exist", "locate")
+        }
         if (
             item.value.lesion is None
             or item.value.within
@@ -254,8 +256,10 @@ class Joiner:
         if not target.plain or self.link:
             return False
         leaves = self._leaves(target)
+        ranged = last is not None and last.keys in (("from",), ("between",))  # "each vertebra from T8 to T10"
         for place, item in enumerate(self.clause.items):
-            wider = item.kind == "target" and item.value.plain and not item.value.every and not item.negated
+            wider = item.kind == "target" and item.value.plain and not item.negated
+            wider = wider and (ranged or not item.value.every)
             if wider and leaves < self._leaves(item.value):
                 self.clause.items[place] = replace(item, value=target, text=target.text)
                 return True
