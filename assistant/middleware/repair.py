@@ -89,7 +89,7 @@ def prune(tool: str, args: dict[str, Any]) -> dict[str, Any]:
         region = _ids(str(kept.pop("within")))
         if region and region[0] not in kept.get("targets", ()):
             kept["within"] = region[0]
-    for name in ("min_mm", "max_mm", "rank", "slice", "steps"):
+    for name in ("min_mm", "max_mm", "rank", "top", "slice", "steps"):
         if name in kept and not _positive(kept[name]) and not (name == "slice" and kept[name] == 0):
             del kept[name]
     for name in list(kept):

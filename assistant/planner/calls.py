@@ -57,16 +57,16 @@ class CallMaker:
             if kinds == ("count",):
                 scope = replace(scope, select="all", rank=None)
             groups.setdefault(
-                (kinds, scope.within, scope.select, scope.rank, scope.low, scope.high), []
+                (kinds, scope.within, scope.select, scope.rank, scope.top, scope.low, scope.high), []
             ).append(scope)
         made: list[Call] = []
-        for (kinds, within, select, rank, low, high), members in groups.items():
+        for (kinds, within, select, rank, top, low, high), members in groups.items():
             if unit and not any(suits(unit, kind) for kind in kinds or ("volume", "longest_diameter")):
                 wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
                 return self._ask(Problem("unit", {"unit": unit, "units": wanted or "mm"}))
             ids = tuple(dict.fromkeys(id for scope in members for id in scope.ids))
             args = query_args(ids, kinds, within[0] if within else None, select, low, high,
-                              rank=rank, unit=unit, **(extra or {}))  # fmt: skip
+                              rank=rank, top=top if select != "all" else None, unit=unit, **(extra or {}))  # fmt: skip
             made.append(Call(tool, args, tuple(senses), tuple(scope.ids for scope in members)))
         return made
 
@@ -152,11 +152,13 @@ class CallMaker:
         pending: tuple[Call, ...] = ()
         if wish is not None:
             args: dict[str, Any] = {"verb": wish.verb}
+            if problem.about:
+                args["about"] = list(problem.about)
             if problem.lesion:
                 args["lesion"] = problem.lesion
             selected = next((t for t in wish.targets if t.select != "all"), None)
             if selected:
-                args |= {"select": selected.select, "rank": selected.rank}
+                args |= {"select": selected.select, "rank": selected.rank, "top": selected.top}
             if wish.size:
                 args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
             if wish.unit:

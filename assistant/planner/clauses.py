@@ -27,6 +27,7 @@ STRONG = frozenset(
         "screen",
         "report",
         "undo",
+        "undo_all",
         "redo",
         "export",
         "correct",
@@ -85,7 +86,7 @@ class _Builder(Joiner):
                 self.negation = None
             if tag.keys[0] == "but":
                 self.negation = None if self.negation == "not" else self.negation
-                if any(item.kind == "target" and item.value.every for item in self.clause.items):
+                if any(i.kind == "target" and (i.value.every or _says_all(i)) for i in self.clause.items):
                     self.negation = "except"
             return place + 1
         if tag.kind == "ordinal" and self.reader.kind(place + 1) == "verb":
@@ -267,12 +268,18 @@ class _Builder(Joiner):
             )
         if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
             return False  # "go through the kidneys, looking for masses"
+        named = bool(self.clause.items) and self.clause.items[-1].kind == "target"
+        if named and not self.link and tag.keys in _PLACES:
+            return False  # "give me the tumor's location in the pancreas"
         if self.clause.items and not self.clause.verbs() and all(item.negated for item in self.clause.items):
             return False  # "leave out the ribs and segment the bones"
         if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
             return False  # "how many centimetres does the spleen measure"
         if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
             return False
+        asked = bool(self.clause.of("measure")) and not self.clause.verbs()
+        if tag.value == "compare" and asked and not self.link:
+            return False  # "how does the density of the liver compare to that of the spleen"
         if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
             return False
         if not self.clause.has_content:
@@ -299,19 +306,35 @@ class _Builder(Joiner):
 
     # ---- bookkeeping ----------------------------------------------------------------------------------
 
+    def _asks(self, start: int) -> bool:
+        """Whether the words before a clause open a question: "is it over 2 cm"."""
+        at = next((n for n, tag in enumerate(self.all) if tag.start >= start), 0)
+        while at > 0 and self.all[at - 1].kind == "filler":
+            at -= 1
+            if self.all[at].keys[0] in _ASKING:
+                return True
+        return False
+
     def _close(self) -> None:
         clause = self.clause
         if clause.items or clause.unknown:
+            clause.question |= self._asks(clause.start)
             clause.text = " ".join(item.text for item in clause.items)
             self.done.append(clause)
         self.clause = Clause()
         self.negation = None
 
 
+def _says_all(item: Item) -> bool:
+    return item.text.lower().startswith(("every", "all "))  # "everything in the abdomen"
+
+
+_ASKING = frozenset({"is", "be", "are", "was", "were", "does", "do", "did", "has", "have"})
 _TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
 # Words of comparison that stand between the two things.
 _BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
+_PLACES = (("location",), ("position",), ("site",))
 _RESULTS = (
     ("mask",),
     ("segmentation",),

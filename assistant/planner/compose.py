@@ -38,7 +38,7 @@ class Composer:
         """A sided part whose bare name is that of one organ: "the right lobe" is the liver's."""
         organ = data("parts")["default"].get(target.text.lower())
         own = tuple(id for id in ids if organ and organ in self.lexicon.ontology[id].within)
-        return own or ids
+        return own or tuple(id for id in ids if id in target.ids) or ids
 
     def noun_ids(self, noun: Noun, sides: Sequence[str]) -> tuple[str, ...] | None:
         """The structures of a noun on some sides; None when it has no such side."""
@@ -100,11 +100,19 @@ class Composer:
         refers = next((host.refers for host in resolved if host.refers), None)
         if refers:
             return replace(lesion, refers="host", open=True, nth=None)
+        ids = self._narrower(lesion.within, ids) or ids
         found, within = self.lesions_within(lesion, ids)
         if not found:
             name = ", ".join(self.lexicon.ontology[id].name for id in ids)
             return replace(lesion, missing=Unsupported(f"lesion:{lesion.lesion}:{name}", ids), open=False)
         return replace(lesion, ids=found, within=within, open=False, noun=None)
+
+    def _narrower(self, regions: Sequence[str], hosts: Sequence[str]) -> tuple[str, ...]:
+        """The regions said before that lie in the organ said now: "upper pole cyst of the left kidney"."""
+        inside = set(self.lexicon.leaves(hosts))
+        leaves = self.lexicon.leaves(regions)
+        kept = tuple(id for id in leaves if self._belongs(id, inside))
+        return self.lexicon.group_of(kept) if kept else ()
 
     def lesions_within(self, lesion: Target, hosts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(lesion ids, within) for lesions of a class in some hosts; within is empty for whole organs."""

@@ -37,7 +37,7 @@ class CompoundReader(NumeralReader):
             beyond = set(self.leaves_of(right)) - inside
             if left.ids and left.within and beyond and self._can_hold(left, right) and right.kind != "adj":
                 more = Target(ids=(*left.within, *self.resolve(right).ids))
-                return self.lesion_in(left, [more])  # "nodules RUL RML RLL"
+                return self.lesion_in(replace(left, within=()), [more])  # "nodules RUL RML RLL"
             inside = set(self.leaves_of(right))
             organs = {organ for id in inside for organ in self.lexicon.ontology[id].within}
             if left.open and self.lexicon.hosts.keys() & (inside | organs):
@@ -85,6 +85,7 @@ class CompoundReader(NumeralReader):
         noun = chosen.noun or other.noun
         select = chosen.select if chosen.select != "all" else other.select
         return replace(chosen, lesion=lesion, noun=noun, select=select, rank=chosen.rank or other.rank,
+                       top=chosen.top or other.top,
                        sides=left.sides + right.sides, plural=left.plural or right.plural)  # fmt: skip
 
     def after(self, target: Target, at: int) -> tuple[Target, int]:
@@ -101,7 +102,8 @@ class CompoundReader(NumeralReader):
                 continue
             chosen = self._late_choice(at)
             if target.lesion and target.select == "all" and chosen:
-                target, at = replace(target, select=chosen), at + 1  # "the nodule most big"
+                at += 2 if self.kind(at) == "pronoun" else 1
+                target = replace(target, select=chosen)  # "the nodule most big"
                 continue
             parts = self._divided(target, at)
             if parts is not None:
@@ -124,6 +126,8 @@ class CompoundReader(NumeralReader):
         """As in "the nodule most big", "the tumor more small": which one, behind the noun."""
         if self.kind(at) == "superl" and self.tags[at].value in ("largest", "smallest"):
             return None if self.head_follows(at) else str(self.tags[at].value)
+        if self.kind(at) == "pronoun" and self.tags[at].keys in (("that",), ("which",)):
+            return self._late_choice(at + 1)  # "the cyst that is largest"
         if self.kind(at) == "compar" and self.tags[at].keys[0] == "more":
             return {"size+": "largest", "size-": "smallest"}.get(self.tags[at].value)
         return None
@@ -229,6 +233,8 @@ class CompoundReader(NumeralReader):
             at = stop + 1
             if self.kind(at) == "conj":
                 at += 1
+            if self.kind(at) == "prep" and self.tags[at].keys == ("in",):
+                at += 1  # "in the head or in the tail"
         return hosts, end
 
     def beside(self, part: Target, host: Target) -> Target:

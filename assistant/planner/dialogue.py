@@ -47,10 +47,11 @@ class Dialogue:
         self.pending = [call.state() for call in plan.pending]
         self.suggestion = list(plan.suggestion)
         for call in plan.calls:
-            if call.tool == "undo" and self.turns:
-                self.undone.append(self.turns.pop())
-            elif call.tool == "redo" and self.undone:
-                self.turns.append(self.undone.pop())
+            source, goal = {"undo": (self.turns, self.undone), "redo": (self.undone, self.turns)}.get(
+                call.tool, ([], [])
+            )
+            for _ in range(min(call.args.get("steps") or 1, len(source))):
+                goal.append(source.pop())
         apart = ("undo", "redo", "help", "report", "describe")
         calls = [call.state() for call in plan.calls if call.tool not in apart]
         calls = [call for call in calls if call["args"].get("targets")]

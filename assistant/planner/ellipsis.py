@@ -56,7 +56,9 @@ class Ellipsis(Queries):
         )
         lesions = any(self._about_lesions(call) for call in last)
         targets = tuple(
-            self._as_hosts(t, last) if t.plain and (searched or (lesions and self._can_hold(t, wish))) else t
+            self._as_hosts(t, last)
+            if t.plain and (searched or (lesions and self._can_hold(t, wish)) or self._is_next_place(t, last))
+            else t
             for t in wish.targets
         )
         scopes = self._scopes(replace(wish, targets=targets, tool="detect" if searched else wish.tool))
@@ -94,6 +96,19 @@ class Ellipsis(Queries):
         hosts = self.lexicon.hosts.keys() & set(self.lexicon.leaves(target.ids))
         return target.kind == "adj" or ("same" in wish.flags and bool(hosts))
 
+    def _is_next_place(self, target: Target, last: Sequence[Call]) -> bool:
+        """As in "and what about the left lung?" after lesions of the right one: a place of the same kind."""
+        ontology = self.lexicon.ontology
+        for call in last:
+            place = call.args.get("within")
+            if not (place and self._about_lesions(call)):
+                continue
+            for id in target.ids:
+                alike = id.rsplit("_", 1)[0] == place.rsplit("_", 1)[0]
+                if id != place and (alike or ontology.counterpart(place) == id):
+                    return True
+        return False
+
     def _pair_of(self, call: Call, scopes: Sequence[Scope]) -> list[Scope]:
         """The two ends of a distance asked for again: the first stays, unless the new one is its other side."""
         ends = call.mentions or tuple((id,) for id in call.targets)
@@ -126,7 +141,8 @@ class Ellipsis(Queries):
         )
         ranked = call.args.get("rank") and "same" not in wish.flags
         if wish.flags & {"same", "in"} and call.senses and scope.select == "all" and not ranked:
-            scope = replace(scope, select=call.args.get("select") or "all", rank=call.args.get("rank"))
+            select, rank, top = (call.args.get(name) for name in ("select", "rank", "top"))
+            scope = replace(scope, select=select or "all", rank=rank, top=top)
         return replace(scope, low=low, high=high)
 
     def _changed(self, last: Sequence[Call], wish: Wish) -> list[Call]:
@@ -194,6 +210,7 @@ class Ellipsis(Queries):
             limits = {
                 "select": call.args.get("select", "all"),
                 "rank": call.args.get("rank"),
+                "top": call.args.get("top"),
                 "low": call.args.get("min_mm"),
                 "high": call.args.get("max_mm"),
             }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .anatomy import ROMAN
+from .files import data
 from .lexicon import Lexicon
 from .meaning import NOMINAL, Tag
 from .tokens import Token
@@ -137,6 +138,13 @@ def _numbered(entry: Entry, at: Place) -> bool:
     return at.after("struct", "adj", "all") and token.key == "segment"
 
 
+def _adj(entry: Entry, at: Place) -> bool:
+    """ "The chest" and "the abdomen" only say where lesions are."""
+    if at.span[0].key not in data("parts")["rooms"]:
+        return True
+    return at.after("prep") and any(tag.kind == "lesion" for tag in at.sentence)
+
+
 def _part(entry: Entry, at: Place) -> bool:
     if at.span[-1].key not in ("upper", "lower", "middle"):
         return True
@@ -177,7 +185,8 @@ def _op(entry: Entry, at: Place) -> bool:
     if at.span[-1].key in _BOUNDS_OR_HU and not _is_size(at):
         return bool(entry.value.startswith("after")) and at.after("unit")
     if entry.value in ("after_min", "after_max"):
-        return at.after("unit", "number")
+        goes_on = at.following is not None and (at.following.key == "than" or _starts_number(at))
+        return at.after("unit", "number") and not goes_on  # "over 3 cm and smaller than 5 cm"
     return at.following is not None and _starts_number(at)
 
 
@@ -187,6 +196,10 @@ def _again(entry: Entry, at: Place) -> bool:
 
 
 def _filler(entry: Entry, at: Place) -> bool:
+    if not at.single and any(
+        means(at.known, at.keys, at.stop - 1, kind, longer_than=1) for kind in ("struct", "part")
+    ):
+        return False  # "in the middle lobe"
     verb = at.words[0] == "you" and not at.single
     return not verb or not at.before or at.before[-1].keys[-1] not in ("can", "could", "will", "would")
 
@@ -277,6 +290,7 @@ _GUARDS: dict[str, Callable[[Entry, Place], bool]] = {
     "struct": _struct,
     "numbered": _numbered,
     "part": _part,
+    "adj": _adj,
     "total": lambda entry, at: at.alone,
     "finding": _finding,
     "measure": _measure,

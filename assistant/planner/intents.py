@@ -23,6 +23,8 @@ TOOL_OF_VERB = {
     "show": "segment",
 }
 
+_ALL_STEPS = 100  # the most that the tool takes back at once
+
 
 def wishes(clause: Clause) -> list[Wish]:
     """What a clause asks for; nothing for a negated one."""
@@ -126,6 +128,15 @@ def _base(clause: Clause) -> Wish:
     if verb == "exist" and asks_which(clause) and first.plain and others and others[-1].lesion:
         tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
         flags.add("inside")
+    targets = tuple(clause.targets)
+    if tool == "locate" and asks_which(clause) and first.plain and others and others[-1].refers:
+        targets = tuple(others)  # "which part of the pancreas is it in?"
+    sought = [two.value for one, two in pairs if _is_for(one) and two.kind == "target"]
+    if verb in ("check", "measure", "find") and any(target.missing for target in sought):
+        beside = tuple(id for target in clause.targets if target.plain for id in target.ids)
+        targets = tuple(_beside(target, beside) for target in sought)  # "check the kidney for stones"
+    if verb == "check" and first.refers == "it" and any(t.lesion and t.open for t in sought):
+        targets = tuple(replace(target, refers="host") for target in sought)
     if verb == "measure" and any(_is_for(one) and _is_lesion(two) for one, two in pairs):
         verb = "check"  # "evaluate the liver for metastases"
     if _asks_coverage(clause):
@@ -139,13 +150,19 @@ def _base(clause: Clause) -> Wish:
     return Wish(
         tool=tool,
         verb=verb,
-        targets=tuple(clause.targets),
+        targets=targets,
         excluded=tuple(clause.excluded),
         size=size if size != Size(None, None) else None,
         unit=unit,
         flags=frozenset(flags),
         extra=extra,
     )
+
+
+def _beside(target: Target, ids: tuple[str, ...]) -> Target:
+    """What cannot be found, with the structure that was named beside it as the nearest."""
+    missing = target.missing
+    return replace(target, missing=replace(missing, nearest=ids, named=True)) if missing and ids else target
 
 
 def _asks_coverage(clause: Clause) -> bool:
@@ -202,9 +219,14 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     taken = _taken_from(clause) if "correct" in verbs else None
     if taken is not None:
         return replace(base, tool="correct", targets=taken[1:], excluded=taken[:1])
-    for tool in ("undo", "redo", "screen", "correct", "swap"):
+    if verbs == ["correct"] and clause.of("result") and clause.of("verb")[0].keys == ("remove",):
+        return replace(base, tool="drop")  # "remove the spleen mask"
+    if "undo_all" in verbs:
+        return replace(base, tool="undo", extra={"steps": _ALL_STEPS})
+    for tool in ("undo", "redo", "screen", "correct", "drop", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
-            return replace(base, tool=tool)
+            removes = any(item.keys[-1:] == ("remove",) for item in clause.of("verb"))
+            return replace(base, tool=tool, flags=base.flags | ({"remove"} if removes else set()))
     if clause.of("from") and base.excluded:
         return replace(base, tool="correct")
     if "export" in verbs:
@@ -248,6 +270,7 @@ def _asks_finding(clause: Clause, base: Wish, measures: Sequence[Item]) -> bool:
 def _bound(clause: Clause, base: Wish) -> Wish | None:
     """As in "is the aorta wider than 5 cm": the measure that the bound is on. Only lesions are chosen by size."""
     plain = bool(base.targets) and all(target.plain for target in base.targets)
+    plain |= [target.refers for target in base.targets] == ["it"] and "question" in base.flags
     asked = base.tool in (None, "detect", "measure", "locate") or base.verb == "show"
     bounds = [item for item in clause.items if item.kind in ("size", "op")]
     if not (plain and asked and bounds) or clause.of("view"):

@@ -37,7 +37,9 @@ class Joiner:
         if at is None or (at == len(self.clause.items) - 1 and self.clause.items[at].value.within):
             return None
         item = self.clause.items[at]
-        between = {later.kind for later in self.clause.items[at + 1 :] if later.value != "exist"}
+        between = {
+            later.kind for later in self.clause.items[at + 1 :] if later.value not in ("exist", "locate")
+        }
         if (
             item.value.lesion is None
             or item.value.within
@@ -124,9 +126,13 @@ class Joiner:
     def _share_head(self, target: Target) -> None:
         """As in "liver and lung tumors": the tumors of both."""
         last = self.clause.items[-1] if self.clause.items else None
-        if last is None or last.kind != "target" or not (target.lesion and target.plural and target.ids):
+        if last is None or last.kind != "target" or not (target.lesion and target.ids):
             return
         one = last.value
+        if one.kind == "part" or self._is_region(one):
+            self._share_regions(one, target)
+        if not target.plural:
+            return
         hosts = set(self.reader.lexicon.leaves(self.reader.lesion_hosts(target.ids)))
         if not one.plain or target.within or hosts & self._leaves(one):
             return
@@ -134,6 +140,20 @@ class Joiner:
         hosted = self.reader.lesion_in(shared, [one])
         if not hosted.missing:
             self.clause.items[-1] = replace(last, value=hosted)
+
+    def _is_region(self, target: Target) -> bool:
+        ontology = self.reader.lexicon.ontology
+        return target.plain and all(ontology[id].kind == "region" for id in target.ids)
+
+    def _share_regions(self, one: Target, target: Target) -> None:
+        """As in "body or tail mass of the pancreas": the mass in both."""
+        if not target.within or not (self.link == "or" or target.plural):
+            return
+        organ = Target(ids=self.reader.lesion_hosts(target.ids))
+        part = self.reader.part_of(one, organ) if one.noun else None
+        hosted = self.reader.lesion_in(replace(target, within=()), [part]) if part else None
+        if hosted is not None and not hosted.missing and hosted.within:
+            self.clause.items[-1] = replace(self.clause.items[-1], value=hosted)
 
     def _share_back(self, target: Target) -> None:
         """As in "the upper and the lower lobe of the left lung": the side holds for the lobe before, too."""
@@ -159,11 +179,16 @@ class Joiner:
             if item.kind == "target" and item.value.lesion and item.value.open and not item.value.refers:
                 hosted = self.reader.lesion_in(item.value, [replace(target, refers=None)])
                 chosen = target if target.select != "all" else item.value
-                value = replace(hosted, select=chosen.select, rank=chosen.rank)
+                value = replace(hosted, select=chosen.select, rank=chosen.rank, top=chosen.top)
                 self.clause.items[place] = replace(item, value=value)
                 return True
             if item.kind == "target" and item.value.plain and target.select != "all":
-                pointer = Target(refers="select", select=target.select, rank=target.rank, text=target.text)
+                pointer = replace(
+                    Target(refers="select", text=target.text),
+                    select=target.select,
+                    rank=target.rank,
+                    top=target.top,
+                )
                 self.join([pointer, replace(target, refers=None, select="all", rank=None)])
                 return True
         return False
@@ -175,7 +200,7 @@ class Joiner:
             return False
         after_lesion = last is not None and last.kind == "target" and last.value.lesion
         if last is not None and after_lesion and target.refers == "select" and last.value.select == "all":
-            chosen = replace(last.value, select=target.select, rank=target.rank)
+            chosen = replace(last.value, select=target.select, rank=target.rank, top=target.top)
             self.clause.items[-1] = replace(last, value=chosen)
             return True
         if (
@@ -231,8 +256,10 @@ class Joiner:
         if not target.plain or self.link:
             return False
         leaves = self._leaves(target)
+        ranged = last is not None and last.keys in (("from",), ("between",))  # "each vertebra from T8 to T10"
         for place, item in enumerate(self.clause.items):
-            wider = item.kind == "target" and item.value.plain and not item.value.every and not item.negated
+            wider = item.kind == "target" and item.value.plain and not item.negated
+            wider = wider and (ranged or not item.value.every)
             if wider and leaves < self._leaves(item.value):
                 self.clause.items[place] = replace(item, value=target, text=target.text)
                 return True
@@ -288,6 +315,8 @@ class Joiner:
         return any_of and last.value.lesion is not None and not last.value.refers
 
     def add(self, item: Item) -> None:
+        if self.negation == "except" and item.kind == "measure" and self.link == ",":
+            self.negation = None  # "all vertebrae except L5, volumes"
         if self.negation and item.kind in ("measure", "prior"):
             item = replace(item, negated=True)
             self.negation = None if item.kind == "measure" else self.negation

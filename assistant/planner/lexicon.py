@@ -182,6 +182,8 @@ class Lexicon(Anatomy):
                 if side:
                     sides[side] = (*sides.get(side, ()), id)
             self.trie.add(phrase_keys(adjective), Entry("adj", Noun(sides)))
+        for room, id in data("parts")["rooms"].items():
+            self.trie.add(phrase_keys(room), Entry("adj", Noun({None: (id,)})))
 
     def _add_parts(self) -> None:
         """Names of regions without their organ ("tail", "lobe", "segment 7"), to be met by an organ later."""

@@ -23,16 +23,21 @@ class Scope:
     rank: int | None = None
     low: float | None = None
     high: float | None = None
+    top: int | None = None
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a phrase has no structures: a key of the replies, what fills it, and what is nearest."""
+    """Why a phrase has no structures: a key of the replies, what fills it, and what is nearest.
+
+    about: what was named all the same; "it" means that in the next turn.
+    """
 
     reason: str
     fields: dict[str, str] = field(default_factory=dict)
     nearest: tuple[str, ...] = ()
     lesion: str | None = None
+    about: tuple[str, ...] = ()
 
 
 class Memory:
@@ -47,8 +52,10 @@ class Memory:
         self.topic: list[Scope] = []
 
     def recent(self) -> list[Call]:
-        """Calls with targets, newest first, this request's before the dialogue's."""
-        return [call for call in reversed(self.calls) if call.targets] + self.dialogue.history()
+        """Calls with targets, newest first: this request's, what a question was about, the dialogue's."""
+        asked = [Call("help", {"targets": call.args["about"]}) for call in self.dialogue.waiting
+                 if call.args.get("about")]  # fmt: skip
+        return [call for call in reversed(self.calls) if call.targets] + asked + self.dialogue.history()
 
     def focus(self) -> list[Scope]:
         """What "it" or "they" can be: the last thing of this clause, else the last call's targets."""
@@ -73,7 +80,8 @@ class Memory:
             return Scope(known)
         within = (args["within"],) if args.get("within") else ()
         select = args.get("select") or "all"
-        return Scope(known, within, True, select, args.get("rank"), args.get("min_mm"), args.get("max_mm"))
+        limits = [args.get(name) for name in ("rank", "min_mm", "max_mm", "top")]
+        return Scope(known, within, True, select, *limits)
 
     def last_lesion(self, wanted: str | None = None) -> Scope | None:
         for scope in (*self.local[::-1], *self.topic[::-1]):

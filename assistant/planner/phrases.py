@@ -16,7 +16,9 @@ class _Mods:
 
     sides: list[str] = field(default_factory=list)
     select: str = "all"
+    first: str = ""
     nth: int | None = None
+    top: int | None = None
     more: list[int] = field(default_factory=list)
     every: bool = False
     whole: bool = False
@@ -69,6 +71,8 @@ class PhraseReader(CompoundReader):
         first = heads[0]
         text = " ".join(tag.text for tag in self.tags[place:at])
         heads[0] = replace(first, text=first.text or text)
+        if before.first and target.lesion and len(heads) == 1:  # "the smallest and the largest cyst"
+            heads = [replace(heads[0], select=before.first), *heads]
         return heads, at
 
     def _mods(self, place: int) -> tuple[_Mods, int]:
@@ -87,7 +91,15 @@ class PhraseReader(CompoundReader):
                     at += 1
                 continue
             if tag.kind == "superl" and tag.value in ("largest", "smallest", "longest", "shortest"):
-                mods.select = "smallest" if tag.value in ("smallest", "shortest") else "largest"
+                select = "smallest" if tag.value in ("smallest", "shortest") else "largest"
+                mods.first = mods.select if mods.select not in ("all", select) else ""
+                mods.select = select
+                if (
+                    self.kind(at + 1) == "conj"
+                    and self.kind(at + 2) == "superl"
+                    and self.head_follows(at + 2)
+                ):
+                    at += 1
             elif tag.kind == "ordinal":
                 mods.nth = tag.value
                 mods.more.append(tag.value)
@@ -110,6 +122,8 @@ class PhraseReader(CompoundReader):
             elif tag.kind == "number" and mods.nth == 1 and self.head_follows(at + 1):
                 mods.more = list(range(1, int(tag.value) + 1))  # "the first three ribs"
             elif tag.kind == "number" and self._size_before(at):
+                if self.kind(at + 1) == "superl" or (mods.select != "all" and self.kind(at + 1) != "unit"):
+                    mods.top = max(int(tag.value), 1)  # "the three largest", "the largest 3 nodules"
                 at += 1 if self.kind(at + 1) == "unit" else 0
             elif tag.kind == "pronoun" and tag.value in ("it", "them") and self._determines(at):
                 mods.definite = True
@@ -189,6 +203,7 @@ class PhraseReader(CompoundReader):
         return replace(
             target,
             select=select,
+            top=mods.top or target.top,
             rank=rank if rank and rank > 1 else None,
             maybe=target.maybe or mods.maybe,
             every=target.every or mods.every,
@@ -241,8 +256,11 @@ class PhraseReader(CompoundReader):
             rank = mods.nth if mods.nth and mods.nth > 1 else None
             hosts, stop = self._place(end, _INSIDE)
             if hosts:  # "the largest in the liver"
-                return [replace(hosts[0], refers="one_in", select=mods.select, rank=rank, text=text)], stop
-            return [Target(refers="select", select=mods.select, rank=rank, text=text)], end
+                chosen = replace(
+                    hosts[0], refers="one_in", select=mods.select, rank=rank, top=mods.top, text=text
+                )
+                return [chosen], stop
+            return [Target(refers="select", select=mods.select, rank=rank, top=mods.top, text=text)], end
         if mods.nth and (one or mods.definite or self.kind(at) not in ("measure", "unit")):
             return [Target(refers="nth", nth=mods.nth, text=text)], end
         those = self.kind(at) == "pronoun" and self.tags[at].keys in _THOSE
@@ -263,7 +281,8 @@ class PhraseReader(CompoundReader):
         if mods.every and one:
             return [Target(refers="them", text=text)], end
         numbers, stop = self._numbers(at)
-        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers:
+        counted = place > 0 and self.tags[place - 1].value == "count"  # "are there more than five"
+        if at == place and place <= 2 and stop >= len(self.tags) - 1 and numbers and not counted:
             return [Target(refers="number", nth=number, text=text) for number in numbers], stop
         if at == place and self.kind(at) == "pronoun":
             number = next((n for word, n in _COUNTS.items() if word in self.tags[at].keys), None)

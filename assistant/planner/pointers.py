@@ -25,9 +25,12 @@ class Pointers(Memory):
         if refers == "select":
             known = self.last_lesion()
             if known is not None:
-                return [replace(known, select=target.select, rank=target.rank)]
+                return [replace(known, select=target.select, rank=target.rank, top=target.top)]
         if not focus:
             return Problem("target")
+        if refers == "it" and focus[-1].lesion and target.text.lower().endswith("organ"):
+            organ = self.last_organ()  # "the organ", of a lesion
+            return [organ] if organ else Problem("target")
         if refers in ("it", "one"):
             if len(focus) > 1:
                 return Problem("several", {"names": self._names(focus)})
@@ -45,10 +48,10 @@ class Pointers(Memory):
 
     def _them(self, focus: list[Scope]) -> list[Scope]:
         """All of several; of one side, both sides; of one thing alone, the two last named."""
-        if len(focus) > 1 or len(self.lexicon.leaves(focus[0].ids)) > 1:
+        if len(focus) > 1 or not self._single(focus[0]):
             return self._with_earlier(focus) if not self.local else focus
         if focus[0].lesion:
-            return focus
+            return [self._with_ranks(focus[0])]
         earlier = self._with_earlier(focus)
         if len(earlier) > 1:
             return earlier
@@ -56,6 +59,20 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _with_ranks(self, scope: Scope) -> Scope:
+        """As in "both" after the largest lesion and the second one: the two largest."""
+        alike = [
+            s for call in self.recent() for s in self.scopes_of(call) if replace(s, rank=scope.rank) == scope
+        ]
+        ranks = {s.rank or 1 for s in alike}
+        together = scope.select != "all" and not scope.top and ranks == set(range(1, len(ranks) + 1))
+        return replace(scope, rank=None, top=len(ranks)) if together and len(ranks) > 1 else scope
+
+    def _single(self, scope: Scope) -> bool:
+        """One thing: a structure without parts, or one of a pair, as a lung is."""
+        one = len(scope.ids) == 1 and self.lexicon.ontology.counterpart(scope.ids[0])
+        return bool(one) or len(self.lexicon.leaves(scope.ids)) == 1
 
     def together(self) -> list[Scope]:
         """What can be compared where nothing is named: the last things, and the one before where it is one."""
@@ -77,12 +94,11 @@ class Pointers(Memory):
 
     def _with_earlier(self, focus: list[Scope]) -> list[Scope]:
         """The focus and, when it is a single structure, what the turn before named."""
-        leaves = self.lexicon.leaves(focus[0].ids)
-        if len(focus) > 1 or focus[0].lesion or len(leaves) > 1:
+        if len(focus) > 1 or focus[0].lesion or not self._single(focus[0]):
             return focus
         for call in self.recent()[1:3]:
             scopes = [scope for scope in self.scopes_of(call) if scope.ids != focus[0].ids]
-            if len(scopes) == 1 and not scopes[0].lesion and len(self.lexicon.leaves(scopes[0].ids)) == 1:
+            if len(scopes) == 1 and not scopes[0].lesion and self._single(scopes[0]):
                 pair = (*scopes[0].ids, *focus[0].ids)
                 joined = self.lexicon.group_of(pair)
                 return [Scope(joined)] if len(joined) == 1 else [scopes[0], focus[0]]
@@ -161,7 +177,7 @@ class Pointers(Memory):
                 return [Scope(picked)]
         focus = self.focus()
         if focus and focus[0].lesion and number > 0:
-            return [replace(focus[0], select="largest", rank=number if number > 1 else None)]
+            return [replace(focus[0], select="largest", rank=number if number > 1 else None, top=None)]
         mentions = self.dialogue.mentions() if number > 0 else self._last_named()
         index = number - 1 if number > 0 else number
         if -len(mentions) <= index < len(mentions):
@@ -187,7 +203,7 @@ class Pointers(Memory):
         for scope in self.focus()[::-1]:
             if scope.lesion:
                 select = scope.select if scope.select != "all" else "largest"
-                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1))]
+                return [replace(scope, select=select, rank=max((scope.rank or 1) + step, 1), top=None)]
             id = scope.ids[-1 if step > 0 else 0]
             number = self.lexicon.number(id)
             if id in spine:

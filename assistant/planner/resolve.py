@@ -116,10 +116,21 @@ class Resolver(Ellipsis):
     def _unable(self, wish: Wish) -> list[Call]:
         """A finding that no tool can tell, in a structure that can be outlined."""
         target = wish.targets[0]
-        return self._ask(Problem("finding", {"name": target.text.lower()}, target.ids))
+        problem = Problem("finding", {"name": target.text.lower()}, target.ids, about=target.ids)
+        return self._ask(problem, replace(wish, tool="help"))
 
     def _undo(self, wish: Wish) -> list[Call]:
-        return [Call("undo")]
+        return [Call("undo", {key: wish.extra[key] for key in ("steps",) if key in wish.extra})]
+
+    def _drop(self, wish: Wish) -> list[Call]:
+        """A mask to take away: the last step is undone where it was that mask's, no other mask is deleted."""
+        found = [self.finder.find(target) for target in wish.targets]
+        ids = [
+            id for scopes in found if not isinstance(scopes, Problem) for scope in scopes for id in scope.ids
+        ]
+        last = [id for call in self._last_calls() for id in call.targets]
+        same = bool(ids) and set(self.lexicon.leaves(ids)) == set(self.lexicon.leaves(last))
+        return [Call("undo")] if same else self._swap(wish)
 
     def _redo(self, wish: Wish) -> list[Call]:
         return [Call("redo")]
@@ -174,8 +185,17 @@ class Resolver(Ellipsis):
                 self._ask(found)
                 return []
             scopes += found
+        chosen = [set(self.lexicon.leaves(scope.ids)) for scope in scopes]
+        among = [scope for scope in focus if set(self.lexicon.leaves(scope.ids)) in chosen]
+        if (
+            scopes and "remove" in wish.flags and len(among) == len(scopes) < len(focus)
+        ):  # "remove the kidney" of what was named
+            return self._exclude_from(self._last_calls(), replace(wish, excluded=tuple(named)))
+        if len(among) == 1 == len(scopes) < len(focus):
+            focus = among  # "fix the liver" of several
         if focus and not (scopes and wish.targets and wish.targets[0].refers is None and len(scopes) > 1):
-            mended, rest = focus, scopes
+            leaves = [set(self.lexicon.leaves(scope.ids)) for scope in focus]
+            mended, rest = focus, [s for s in scopes if set(self.lexicon.leaves(s.ids)) not in leaves]
         elif scopes:
             mended, rest = scopes[:1], scopes[1:]
         else:

@@ -53,7 +53,7 @@ class Finder(Pointers):
     def _same_side(self, target: Target) -> Scope | None:
         """As in "The kidney" after "the left kidney": the one that is talked about, not both."""
         noun = target.noun
-        if noun is None or target.sides or target.plural or self.local:
+        if noun is None or target.sides or target.plural or any(not scope.lesion for scope in self.local):
             return None
         if target.every and not target.whole:
             return None
@@ -98,8 +98,11 @@ class Finder(Pointers):
                 if lesion == "cyst" and self._other_lesions(nearest)
                 else "lesion_unsupported"
             )
-            return Problem(reason, {"host": host}, self._other_lesions(nearest) or nearest)
-        return Problem("unsupported", {"name": target.text.lower() if target.sides == () else name}, nearest)
+            others = self._other_lesions(nearest) or nearest
+            return Problem(reason, {"host": host}, others, lesion, about=nearest)
+        about = nearest if target.missing.named else ()
+        name = target.text.lower() if target.sides == () else name
+        return Problem("unsupported", {"name": name}, nearest, about=about)
 
     def _other_lesions(self, hosts: Sequence[str]) -> tuple[str, ...]:
         found, _ = self.compose.lesions_within(Target(lesion="lesion"), hosts)
@@ -155,7 +158,7 @@ class Finder(Pointers):
 
     def _limited(self, scope: Scope, target: Target) -> list[Scope]:
         if target.select != "all":
-            scope = replace(scope, select=target.select, rank=target.rank)
+            scope = replace(scope, select=target.select, rank=target.rank, top=target.top)
         within = self.lexicon.group_of(scope.within) if scope.within else ()
         if len(within) > 1:
             return [replace(scope, within=(host,), ids=self._lesions_of(scope.ids, host)) for host in within]

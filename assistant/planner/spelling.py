@@ -112,6 +112,8 @@ class Speller:
             cost -= 0.3
         if meant in data("words")["likely"]:
             cost -= 0.1
+        if word.replace("z", "s") == other.replace("z", "s"):
+            cost -= 0.2  # they sound alike
         near = (
             meant in self.heads and len(other) > 4 and word[0] == other[0] and abs(len(word) - len(other)) < 2
         )

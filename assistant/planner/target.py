@@ -16,6 +16,7 @@ class Target:
     lesion     class of lesion ("tumor", "lesion", "cyst"), None for anatomy
     open       a lesion without a named organ, or a region whose organ is still open
     refers     what it points back to: "it", "them", "one", "other", "side", "nth", "host"
+    rank, top  with a select: which one by size, and how many from there on
     status     "new" or "gone" against the prior study
     missing    what was named and cannot be found, with the nearest that can
     """
@@ -31,6 +32,7 @@ class Target:
     nth: int | None = None
     select: str = "all"
     rank: int | None = None
+    top: int | None = None
     status: str | None = None
     missing: Unsupported | None = None
     excluded: bool = False

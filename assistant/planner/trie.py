@@ -49,10 +49,11 @@ class Lesions:
 
 @dataclass(frozen=True)
 class Unsupported:
-    """Anatomy or a finding that has no class in the ontology."""
+    """Anatomy or a finding that has no class in the ontology. `named`: the nearest was named beside it."""
 
     name: str
     nearest: tuple[str, ...]
+    named: bool = False
 
 
 @dataclass

@@ -55,7 +55,7 @@ def _call(call: Call, lexicon: Lexicon) -> str:
     words = list(dict.fromkeys(words))
     if args.get("select", "all") != "all":
         rank = _ORDINALS.get(args.get("rank") or 1, "")
-        words.append(f"{rank} {args['select']}".strip())
+        words.append(" ".join(str(word) for word in (rank, args.get("top"), args["select"]) if word))
     words += _bounds(args.get("min_mm"), args.get("max_mm"))
     words += [measure_name(kind) for kind in args.get("measures", ())]
     if args.get("status"):

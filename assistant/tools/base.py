@@ -59,6 +59,7 @@ class Query(ToolArgs):
         default="all", description="which of several lesions"
     )
     rank: int | None = Field(default=None, ge=1, description="with largest or smallest: 2 is the second one")
+    top: int | None = Field(default=None, ge=1, description="with largest or smallest: how many, 3 for three")
     min_mm: float | None = Field(default=None, ge=0, description="only lesions at least this long, mm")
     max_mm: float | None = Field(default=None, ge=0, description="only lesions at most this long, mm")
     unit: Literal["mm", "cm", "ml", "cc", "l", "mm3"] | None = Field(

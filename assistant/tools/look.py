@@ -92,7 +92,7 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
         seen[0].count = len(seen)
     if query.select != "all" and seen:
         ordered = sorted(seen, key=lambda item: _length(turn, item), reverse=query.select == "largest")
-        chosen = ordered[(query.rank or 1) - 1 :][:1]
+        chosen = ordered[(query.rank or 1) - 1 :][: query.top or 1]
         if not chosen:
             notes.append(words()["notes"]["too_few"].format(count=len(seen), rank=query.rank))
         seen = chosen

@@ -22,7 +22,8 @@ def run(turn: Turn, args: Steps) -> dict[str, Any]:
     if not possible:
         return {"notes": [words()["notes"]["all_undone"]], "undone": 0}
     turn.undone = min(args.steps, possible)
-    return {"undone": turn.undone, "lines": [words()["undo"]["done"]]}
+    done = words()["undo"]["done" if turn.undone == 1 else "done_all"].format(steps=turn.undone)
+    return {"undone": turn.undone, "lines": [done]}
 
 
 TOOL = Tool("undo", "Take back the last step of this conversation.", Steps, run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from assistant.tools.base import Query, Turn
@@ -43,10 +43,11 @@ def against_prior(turn: Turn, prior: Workspace, query: Query, status: str | None
     of_all: dict[str, Any] = {"lesions": [], "response": None}
     if lesions:
         of_lesions = list(dict.fromkeys(["longest_diameter", *kinds]))
+        known = set(turn.findings)
         scans = Scans.look(turn, earlier, query, lesions, of_lesions, status)
-        _add(result, scans.now)
         before += scans.then["findings"]
         of_all, more = followed(scans)
+        _add(result, _listed(turn, scans.now, of_all["lesions"], known))
         lines += more
     if turn.workspace.study.fingerprint == prior.study.fingerprint:
         turn.warn(words()["prior"]["same"])
@@ -69,6 +70,23 @@ def _usual(work: Workspace, measures: Sequence[str], status: str | None) -> list
     lengths = bool(measures) and all(k in ("longest_diameter", "short_axis", "count") for k in measures)
     of_lesions = bool(status) or lengths
     return [s for s in ([] if of_lesions else organs) + lesions if work.can_find(s)] or lesions[:1]
+
+
+def _listed(
+    turn: Turn, now: Mapping[str, Any], entries: Sequence[Record], known: Collection[tuple[str, int]]
+) -> dict[str, Any]:
+    """What was found less the lesions that are not listed: where only new ones are asked for, no others.
+
+    The turn forgets them, too, but for those that it knew from a call before.
+    """
+    shown = {(entry["structure"], entry["number"]) for entry in entries}
+    places = [((record["structure"], record["number"]), record) for record in now["findings"]]
+    lesions = {place for place, record in places if record["present"] and place[1]}
+    for place in lesions - shown - set(known):
+        del turn.findings[place]
+    return dict(now) | {
+        "findings": [record for place, record in places if place not in lesions or place in shown]
+    }
 
 
 def _add(result: dict[str, Any], part: Mapping[str, Any]) -> None:

@@ -122,6 +122,7 @@ def _entry(
         "structure": shown.record["structure"],
         "label": shown.record["label"],
         "status": status,
+        "number": after.record["number"] if after else None,
         "location": shown.record["location"],
         "organ": shown.record["organ"],
         "before_mm": before.longest_mm if before else None,
@@ -160,7 +161,7 @@ def _chosen(entries: Sequence[Record], scans: Scans) -> list[Record]:
     if query.select == "all":
         return chosen
     ordered = sorted(chosen, key=size, reverse=query.select == "largest")
-    return ordered[(query.rank or 1) - 1 :][:1]
+    return ordered[(query.rank or 1) - 1 :][: query.top or 1]
 
 
 def _lesion_lines(entry: Record, unit: str | None) -> list[str]:

@@ -121,3 +121,36 @@ def test_a_place_told_later_holds_for_the_whole_request():
     assert [(call.targets, call.args["within"]) for call in calls] == [
         (("pancreas_tumor",), "pancreas_head")
     ] * 2
+
+
+def test_everything_is_taken_back():
+    dialogue = Dialogue()
+    talk("segment the liver", "segment the spleen", dialogue=dialogue)
+    (call,) = plan("reset everything", dialogue).calls
+    assert (call.tool, call.args) == ("undo", {"steps": 100})
+    assert dialogue.turns == []
+    plan("redo", dialogue)
+    assert dialogue.calls[0].targets == ("liver",)
+
+
+def test_only_the_last_mask_can_be_deleted():
+    dialogue = Dialogue()
+    talk("segment the liver", "segment the spleen", dialogue=dialogue)
+    assert plan("delete the liver mask", dialogue).status == "clarify"
+    (call,) = plan("delete the spleen mask", dialogue).calls
+    assert call.tool == "undo"
+    assert dialogue.calls[0].targets == ("liver",)
+
+
+def test_a_question_keeps_what_it_was_about():
+    dialogue = Dialogue()
+    talk("segment the liver", dialogue=dialogue)
+    assert plan("the spleen, any lesion there?", dialogue).status == "clarify"
+    assert plan("just its volume", dialogue).calls[0].targets == ("spleen",)
+
+
+def test_both_of_two_ranks_are_the_two_largest():
+    dialogue = Dialogue()
+    talk("find liver lesions", "measure the largest", "and the second one", dialogue=dialogue)
+    (call,) = plan("segment both", dialogue).calls
+    assert (call.args["select"], call.args["top"], call.args.get("rank")) == ("largest", 2, None)

@@ -124,3 +124,31 @@ def test_lesions_respond_and_organs_do_not(turns, targets):
         dialogue.remember(found)
     (call,) = found.calls
     assert (call.tool, call.args["study"], call.args["targets"]) == ("compare", "prior", targets)
+
+
+@pytest.mark.parametrize(
+    ("text", "within"),
+    [
+        ("segment the tail tumor of the pancreas", "pancreas_tail"),
+        ("the head mass in the pancreas", "pancreas_head"),
+        ("upper pole cyst of the left kidney", "kidney_upper_pole_left"),
+        ("right lobe lesion of the liver", "liver_lobe_right"),
+        ("lower lobe nodule of the right lung", "lung_lower_lobe_right"),
+        ("tail lesion", "pancreas_tail"),
+    ],
+)
+def test_a_region_before_the_lesion_holds(text, within):
+    (call,) = plan(text).calls
+    assert call.args["within"] == within
+
+
+def test_two_bounds_and_a_number_of_the_largest():
+    (call,) = plan("tumors in the liver larger than 3 cm and smaller than 5 cm?").calls
+    assert (call.args["min_mm"], call.args["max_mm"]) == (30.0, 50.0)
+    (call,) = plan("find the three largest lung nodules").calls
+    assert (call.args["select"], call.args["top"]) == ("largest", 3)
+
+
+def test_the_chest_is_only_where_lesions_are():
+    assert plan("any tumor in the chest?").calls[0].targets == ("lung_tumor",)
+    assert plan("CT chest: liver volume").calls[0].targets == ("liver",)

@@ -92,6 +92,8 @@ def test_within_a_region_without_lesions_is_said(turn):
         ({"max_mm": 15}, ["pancreas tumor 2 of 2"]),
         ({"min_mm": 40}, []),
         ({"select": "largest", "rank": 3}, []),
+        ({"select": "largest", "top": 2}, ["pancreas tumor 1 of 2", "pancreas tumor 2 of 2"]),
+        ({"select": "largest", "rank": 2, "top": 2}, ["pancreas tumor 2 of 2"]),
     ],
 )
 def test_selectors(turn, args, expected):

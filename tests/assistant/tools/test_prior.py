@@ -129,8 +129,12 @@ def test_only_what_is_new_or_gone_is_told():
     assert "new, 15.0 mm" in answer.text
     assert "25.0" not in answer.text
     assert result["response"] is None
+    told = [(f.structure, f.value("longest_diameter")) for f in answer.findings]
+    assert told == [("liver_tumor", pytest.approx(15.0, abs=0.1))]
+    assert len(result["findings"]) == 1
     answer, result = compare({"liver_tumor": two}, {"liver_tumor": two}, "any new liver tumors?")
     assert answer.text.startswith("No new liver tumors since the prior.")
+    assert answer.findings == ()
     answer, result = compare(
         {"liver_tumor": two}, {"liver_tumor": box(A, 15, 20)}, "which liver tumors have disappeared?"
     )
