@@ -24,7 +24,6 @@ _READ = torch.tensor(
     ]
 )
 _FILTER = torch.tensor([[6.0, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-_WRITE = torch.tensor([[1.0, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 _EVERYWHERE = 1
 """The product that enters every output once: the bias goes with it."""
 _PIXELS = 96 * 96
@@ -64,14 +63,24 @@ class WinogradConv:
             read = x.new_empty(len(_READ), len(tiles), *padded.shape[1:])
             for n, start in enumerate(tiles):
                 torch.mm(_READ, padded[start : start + TILE + 2].flatten(1), out=read[:, n].flatten(1))
-            products = torch.stack(
-                [
-                    F.conv2d(
-                        part.movedim(-1, 1), filters, bias if n == _EVERYWHERE else None, padding=1
-                    ).movedim(1, -1)
-                    for n, (part, filters) in enumerate(zip(read, self._filters, strict=True))
-                ]
-            )
-            for n, start in enumerate(tiles):
-                torch.mm(_WRITE, products[:, n].flatten(1), out=out[start : start + TILE].flatten(1))
+            products = [
+                F.conv2d(part.movedim(-1, 1), filters, bias if n == _EVERYWHERE else None, padding=1)
+                for n, (part, filters) in enumerate(zip(read, self._filters, strict=True))
+            ]
+            _write([p.movedim(1, -1) for p in products], out[first : first + planes].unflatten(0, (-1, TILE)))
         return out
+
+
+def _write(products: list[Tensor], out: Tensor) -> None:
+    """The six products (n, H, W, O) of n tiles to their output planes (n, 4, H, W, O); overwrites products.
+
+    Rows of the output transform: 1 1 1 1 1 0, 0 1 -1 2 -2 0, 0 1 1 4 4 0, 0 1 -1 8 -8 1. Sums and differences of the
+    inner pairs serve two rows each.
+    """
+    one, two, three, four = products[1:5]
+    near, far = one + two, three + four
+    near_step, far_step = one.sub_(two), three.sub_(four)
+    torch.add(products[0], near, out=out[:, 0]).add_(far)
+    torch.add(near_step, far_step, alpha=2, out=out[:, 1])
+    torch.add(near, far, alpha=4, out=out[:, 2])
+    torch.add(near_step, far_step, alpha=8, out=out[:, 3]).add_(products[5])
