@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from assistant.walker import walk
 from encoders.errors import BodyMapsError
-from encoders.geometry import Box, Geometry
+from encoders.geometry import Box, Geometry, as_triple
 from encoders.segmenters.base import Mask
 from encoders.volume import Volume
 
@@ -67,8 +67,8 @@ def corrected(mask: Mask, volume: Volume, hints: Hints) -> Mask:
     if not area:
         return mask
     whole = Box(
-        _triple(np.min([box.start for box in area], axis=0)),
-        _triple(np.max([box.stop for box in area], axis=0)),
+        as_triple(np.min([box.start for box in area], axis=0)),
+        as_triple(np.max([box.stop for box in area], axis=0)),
     )
     part, voxels = volume.crop(whole), np.zeros(whole.shape, bool)
     if mask.box is not None:
@@ -227,7 +227,7 @@ def _reach(point: Point, radius_mm: float, geometry: Geometry) -> Box:
     at = np.rint(geometry.to_voxel(point))
     if (at < 0).any() or (at >= geometry.shape).any():
         raise BodyMapsError(f"the point {_mm(point)} mm lies outside the scan: mark one inside it")
-    voxel = Box(_triple(at), _triple(at + 1))
+    voxel = Box(as_triple(at), as_triple(at + 1))
     return voxel.grown([ceil(radius_mm / step) for step in geometry.spacing], geometry.shape)
 
 
@@ -241,12 +241,7 @@ def _voxel_box(corners: tuple[Point, Point], geometry: Geometry) -> Box:
         raise BodyMapsError(
             f"the box from {_mm(corners[0])} to {_mm(corners[1])} mm holds no voxel of the scan: draw one inside it"
         )
-    return Box(_triple(start), _triple(stop))
-
-
-def _triple(values: npt.NDArray) -> tuple[int, int, int]:
-    i, j, k = (int(v) for v in values)
-    return i, j, k
+    return Box(as_triple(start), as_triple(stop))
 
 
 def _mm(point: Point) -> str:
