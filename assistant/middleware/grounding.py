@@ -23,6 +23,9 @@ from assistant.middleware.messages import current, results
 from assistant.wording import compose, words
 from prompts.ontology import normalise, ontology
 
+_PLACE = "place"
+"""The unit of coordinates: they are told as points only, or a model would make lengths of them."""
+_POINT = re.compile(r"[(\[]\s*[-−]?[\d.]+(?:\s*mm)?(?:\s*,\s*[-−]?[\d.]+(?:\s*mm)?){2}\s*[)\]]")
 _NUMBER = re.compile(
     r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w.]*\d)(?:\s*(?P<unit>%|cm³|[A-Za-z]+\d?))?"
 )
@@ -169,15 +172,21 @@ def structures_in(plain: str) -> list[frozenset[str]]:
 
 
 def _numbers_hold(sentence: str, about: frozenset[str], facts: Facts) -> bool:
-    table = _data()["units"]
-    for match in _NUMBER.finditer(_without_levels(sentence)):
+    table, plain = _data()["units"], _without_levels(sentence)
+    points = [point.span() for point in _POINT.finditer(plain)]
+    for match in _NUMBER.finditer(plain):
         said = match.group(0).replace(",", "").replace("−", "-")
         figure = re.match(r"-?\d+(?:\.\d+)?", said)
         assert figure is not None
         word = (match.group("unit") or "").lower()
         unit, factor = table.get(word, ("", 1))
         decimals = len(figure.group(0).partition(".")[2]) - {1: 0, 10: 1, 1000: 3}[factor]
-        if not facts.has(float(figure.group(0)) * factor, unit, decimals, about):
+        value = float(figure.group(0)) * factor
+        in_point = any(start <= match.start() < stop for start, stop in points)
+        if not (
+            facts.has(value, unit, decimals, about)
+            or (in_point and facts.has(value, _PLACE, decimals, about))
+        ):
             return False
     return True
 
@@ -252,10 +261,9 @@ def _of_finding(record: Mapping[str, Any]) -> Iterable[tuple[float, str]]:
     for value in record.get("typical_ml") or ():
         yield value, "ml"
     for value in record.get("centre_mm", ()):
-        yield from ((value, ""), (value, "mm"))
+        yield value, _PLACE
     for part in (record["box"] or {}).values():
-        for value in (v for corner in part for v in corner):
-            yield from ((value, ""), (value, "mm"))
+        yield from ((value, _PLACE) for corner in part for value in corner)
 
 
 def _of_others(result: Mapping[str, Any]) -> Iterable[tuple[float, str, frozenset[str]]]:

@@ -178,3 +178,12 @@ def test_a_description_is_a_source(sentence, holds):
         {"tool": "describe", "edges": {"pancreas": ["bottom"]}, "seen": ["liver"], "missing": ["stomach"]}
     ]
     assert supported(sentence, Facts.of(described)) is holds
+
+
+def test_coordinates_are_points_and_never_lengths():
+    facts = Facts.of(RESULTS)
+    assert supported("The box of the liver runs from (-10.5, 0, 3) to (55, 66, 77) mm.", facts)
+    assert supported("Liver: [55.0, 66.0, 77.0].", facts)
+    assert not supported("The liver is in a box of 55mm x 66mm x 77mm.", facts)
+    assert not supported("The liver measures 77 mm.", facts)
+    assert not supported("The box of the liver ends at (55, 66, 78) mm.", facts)
