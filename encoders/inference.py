@@ -78,11 +78,10 @@ class WindowFeatures:
 class StudyFeatures:
     """Everything the decoder needs of one study.
 
-    canonical: the study's grid in RAS+ order; grid: the model's grid over the same field of view;
+    grid: the model's grid over the study's field of view, in RAS+ order.
     body: the part of `grid` that the windows cover; windows may reach past it into padding.
     """
 
-    canonical: Geometry
     grid: Geometry
     body: Box
     windows: tuple[WindowFeatures, ...]
@@ -115,7 +114,7 @@ def extract_features(
         )
         if progress:
             progress((number + 1) / len(starts), "reading the scan")
-    return StudyFeatures(canonical.geometry, grid, body, tuple(kept))
+    return StudyFeatures(grid, body, tuple(kept))
 
 
 @torch.inference_mode()

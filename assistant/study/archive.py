@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import zipfile
 import zlib
@@ -46,6 +47,8 @@ def _unpack(path: Path, folder: Path) -> None:
                             if left < 0:
                                 raise BodyMapsError(f"{path}: the archive unpacks to too much for a CT")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise BodyMapsError(f"{path}: no room to unpack it: make room in {folder.parent}") from error
         raise BodyMapsError(f"{path}: not a readable zip archive; it is damaged or truncated") from error
 
 

@@ -351,28 +351,41 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     """Runs a recipe to its end and returns the path of the averaged weights.
 
     A recipe that comes `after` another starts from its weights, in a folder beside its own; that one runs first where
-    it has not ended. `init` names weights instead. `teach` adds labels of those weights to cases; with `text` the text
-    encoder is tuned to the new ones. `steps` replaces the last phase's end. Raises BodyMapsError when data is missing.
+    it has not ended. `init` names weights to start from instead, and `after` may be weights too: to go on with a second
+    pass a recipe names both. `teach` adds labels of the weights before to cases; with `text` the text encoder is tuned
+    to the new ones, and to those before when the new ones keep their embeddings. `steps` replaces the last phase's end.
+    Raises BodyMapsError when data is missing.
     """
     content = read_recipe(recipe)
     if steps is not None:
         content["phases"][-1]["until"] = steps
     out = folder or Path("runs") / content["name"]
-    if "after" in content and "init" not in content:
-        content["init"] = str(_stage(Path(content["after"]), data, out.parent))
+    earlier = _earlier(content, data, out.parent)
+    if earlier:
+        content.setdefault("init", str(earlier))
     if "teach" in content:
         teach = content["teach"]
-        lesson = {"teacher": content["init"], "structures": teach["structures"]}
+        lesson = {"teacher": str(earlier), "structures": teach["structures"]}
         for case in content["cases"]:
             if case["name"] in teach["cases"]:
                 case["labels"] = [*case["labels"], lesson]
     Trainer(content, data, out).run()
     weights = out / "weights.safetensors"
     if "text" in content:
-        passes = [Path(content["init"]), weights] if content.get("fixed_embeddings") else [weights]
+        passes = [earlier, weights] if earlier and content.get("fixed_embeddings") else [weights]
         models = [load_model(path) for path in passes]
         train_text_encoder(models, content["text"]["steps"]).save(out / "text.safetensors")
     return weights
+
+
+def _earlier(content: dict[str, Any], data: Path, folder: Path) -> Path | None:
+    """The weights that a recipe comes after: those that it names, or starts from, or of the recipe that it names."""
+    after = content.get("after", "")
+    if after.endswith(".safetensors"):
+        return Path(after)
+    if "init" in content:
+        return Path(content["init"])
+    return _stage(Path(after), data, folder) if after else None
 
 
 def _stage(recipe: Path, data: Path, folder: Path) -> Path:

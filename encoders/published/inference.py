@@ -155,10 +155,4 @@ def to_study(structure: str, keep: np.ndarray, prepared: Prepared, confidence: f
         index.append(nearest[hit])
     found = keep[np.ix_(*index)]
     box = Box((start[0], start[1], start[2]), tuple(s + n for s, n in zip(start, found.shape, strict=True)))
-    return Mask.from_crop(
-        structure,
-        geometry.shape,
-        geometry.from_canonical_box(box),
-        np.ascontiguousarray(geometry.from_canonical(found)),
-        confidence,
-    )
+    return Mask.from_canonical(structure, geometry, box, found, confidence)

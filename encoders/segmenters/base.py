@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from encoders.errors import BodyMapsError
-from encoders.geometry import Box
+from encoders.geometry import Box, Geometry
 from encoders.volume import Volume
 
 Progress = Callable[[float, str], None]
@@ -107,6 +107,14 @@ class Mask:
             return cls.absent(structure, shape, confidence)
         kept = np.ascontiguousarray(voxels[tight.slices]) != 0
         return cls(structure, _shape(shape), tight.shifted(box.start), kept, float(confidence))
+
+    @classmethod
+    def from_canonical(
+        cls, structure: str, geometry: Geometry, box: Box, voxels: npt.NDArray, confidence: float
+    ) -> Mask:
+        """From an array that covers `box` of the RAS+ ordered grid of `geometry`, brought to its own axis order."""
+        own = np.ascontiguousarray(geometry.from_canonical(voxels))
+        return cls.from_crop(structure, geometry.shape, geometry.from_canonical_box(box), own, confidence)
 
     @property
     def present(self) -> bool:

@@ -45,13 +45,7 @@ class Found:
         near = torch.from_numpy(ndimage.binary_dilation(keep[around.slices])).to(self.logits.device)
         values = self.logits[around.slices].masked_fill(~near, -8.0)
         box, mask = to_study_grid(values, around.shifted(self.box.start), self.grid, geometry.canonical())
-        return Mask.from_crop(
-            structure,
-            geometry.shape,
-            geometry.from_canonical_box(box),
-            geometry.from_canonical(np.ascontiguousarray(mask)),
-            sure,
-        )
+        return Mask.from_canonical(structure, geometry, box, mask, sure)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Zip archives: the same study as its folder, and no way to do harm."""
 
+import errno
 import os
 import zipfile
 from pathlib import Path
@@ -90,6 +91,16 @@ def test_damaged_inside(tmp_path, folder):
         data[at] ^= 0x5A
     path.write_bytes(data)
     with pytest.raises(BodyMapsError, match="not a readable zip"):
+        open_study(path)
+
+
+def test_a_full_disk_is_not_a_damaged_archive(tmp_path, folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = packed(folder, tmp_path / "scan.zip")
+    monkeypatch.setattr(archive, "open", full, raising=False)
+    with pytest.raises(BodyMapsError, match="no room"):
         open_study(path)
 
 

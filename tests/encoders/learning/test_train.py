@@ -94,5 +94,18 @@ def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
     words = {name: (first.embeddings([name]), second.embeddings([name])) for name in ("spleen", "liver")}
     assert torch.equal(*words["spleen"])
     assert not torch.allclose(*words["liver"], atol=0.1)
+    # going on from both passes: the words stay those of the first, also of the structure that was fresh
+    again = {
+        "extends": "closer.yaml",
+        "name": "again",
+        "after": str(data / "runs" / "second" / "weights.safetensors"),
+        "init": str(data / "runs" / "closer" / "weights.safetensors"),
+        "fresh": [],
+    }
+    (data / "again.yaml").write_text(yaml.safe_dump(again))
+    third = load_model(train(data / "again.yaml", data, data / "runs" / "again"))
+    for name in ("spleen", "liver"):
+        assert torch.equal(second.embeddings([name]), third.embeddings([name]))
+    assert (data / "runs" / "again" / "text.safetensors").exists()
     before, after = (model.backbone.refine.weight for model in (first, second))
     assert not torch.equal(before, after)
