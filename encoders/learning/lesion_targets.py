@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from encoders.learning.tumours import LESIONS
@@ -18,6 +19,7 @@ def supervise(
     lesions: Tensor,
     structures: Sequence[str],
     unknown: Collection[str] = (),
+    absent: Collection[str] = (),
 ) -> tuple[Tensor, Tensor]:
     """Targets and validity with lesions in them; lesion voxels stay in their organ too.
 
@@ -25,6 +27,7 @@ def supervise(
     anything is labelled. lesions: (N,) int64, see `add_tumours`. A lesion class becomes known also wherever all its
     host organs are, since outside its host there is none. Where a lesion grew out of its organ the host is unknown.
     unknown: lesion classes of which the case may have a real, unlabelled one: they take no part at all.
+    absent: lesion classes of which the case has none but the planted: known everywhere, in fissures and fat too.
     """
     target, known = target.clone(), known.clone()
     words = ontology()
@@ -45,11 +48,15 @@ def supervise(
         known[row] |= here
         if lesion in unknown:
             known[row] = False
+        elif lesion in absent:
+            known[row] = True
     return target, known
 
 
-MOST_LESION, MOST_ORGAN, ELSEWHERE = 3000, 4000, 1000
+MOST_LESION, MOST_ORGAN, MOST_BESIDE, ELSEWHERE = 3000, 3000, 3000, 1500
 """How many voxels of a window the lesion classes are asked about."""
+BESIDE = 5
+"""How many voxels beside an organ count as its surroundings: there lie the fissures, vessels and the gallbladder."""
 
 
 def host_labels(names: Sequence[str]) -> Tensor:
@@ -60,19 +67,29 @@ def host_labels(names: Sequence[str]) -> Tensor:
 
 
 def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random.Generator) -> Tensor:
-    """Flat indices of the voxels that teach the lesion classes: lesions, their organs around them, a few elsewhere.
+    """Flat indices of the voxels that teach the lesion classes: lesions, their organs, what lies beside those, others.
 
     labels, lesions: (X, Y, Z) int64. hosts: see `host_labels`. On every second voxel of a whole window a lesion of
     10 mm is half a dozen voxels among 50,000, and is never learned.
     """
-    inside = lesions.reshape(-1) > 0
-    organ = hosts[labels.reshape(-1)] & ~inside
+    inside = lesions > 0
+    organ = hosts[labels] & ~inside
+    beside = _widened(organ | inside, BESIDE) & ~organ & ~inside
     chosen = [
-        _some(inside.nonzero()[:, 0], MOST_LESION, rng),
-        _some(organ.nonzero()[:, 0], MOST_ORGAN, rng),
-        torch.from_numpy(rng.integers(0, labels.numel(), ELSEWHERE)),
+        _some(part.reshape(-1).nonzero()[:, 0], most, rng)
+        for part, most in ((inside, MOST_LESION), (organ, MOST_ORGAN), (beside, MOST_BESIDE))
     ]
-    return torch.cat(chosen)
+    return torch.cat([*chosen, torch.from_numpy(rng.integers(0, labels.numel(), ELSEWHERE))])
+
+
+def _widened(mask: Tensor, reach: int) -> Tensor:
+    """The voxels of a cube of 2 reach + 1 around each voxel of the mask."""
+    data = mask[None, None].float()
+    for axis in range(3):
+        size = [1, 1, 1]
+        size[axis] = 2 * reach + 1
+        data = F.max_pool3d(data, size, 1, [n // 2 for n in size])
+    return data[0, 0] > 0
 
 
 def _some(indices: Tensor, most: int, rng: np.random.Generator) -> Tensor:

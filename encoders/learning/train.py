@@ -120,6 +120,7 @@ class Trainer:
         self.hosts = {c.case.name: host_labels(c.case.names) for c in self.cases}
         self.lesions = torch.tensor([n for n, s in enumerate(config.structures) if s in LESIONS])
         self.unknown = recipe.get("unknown", {})  # lesions that a case may have without a label
+        self.absent = recipe.get("absent", {})  # lesions that a case surely has not
         if self._state.exists():
             self._resume()
 
@@ -240,8 +241,15 @@ class Trainer:
         target, known = self.tables[source.case.name](of(window.labels), of(window.trusted))
         if lesions is None:
             return target, known
-        unknown = self.unknown.get(source.case.name, ())
-        return supervise(target, known, of(lesions), self.model.config.structures, unknown)
+        case = source.case.name
+        return supervise(
+            target,
+            known,
+            of(lesions),
+            self.model.config.structures,
+            self.unknown.get(case, ()),
+            self.absent.get(case, ()),
+        )
 
     def iterate(self) -> tuple[float, float]:
         """One optimiser step; returns the loss and the soft Dice loss of the structures in the window."""
@@ -371,7 +379,7 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
                 case["labels"] = [*case["labels"], lesson]
     Trainer(content, data, out).run()
     weights = out / "weights.safetensors"
-    if "text" in content:
+    if content.get("text"):
         passes = [earlier, weights] if earlier and content.get("fixed_embeddings") else [weights]
         models = [load_model(path) for path in passes]
         train_text_encoder(models, content["text"]["steps"]).save(out / "text.safetensors")

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
+from encoders.learning.decoys import sheet, tube
 from encoders.learning.lesion_shapes import Shape, occupancy
 from encoders.learning.synthesis import blur, noise
 
@@ -275,14 +276,24 @@ def draw_diameter(rng: np.random.Generator) -> float:
 def _decoy(
     hu: Tensor, organs: Organs, taken: Tensor, rng: np.random.Generator, shapes: tuple[Shape, ...]
 ) -> None:
-    """An edit that is no lesion: a retouched piece of organ of its own grey, or a lesion outside every host organ.
+    """An edit that is no lesion, of a kind of `tumours.yaml`.
 
-    Without them the traces of retouching alone, or any round blob, would tell where the lesions are.
+    Without them the traces of retouching alone, any round blob, or any dark spot would tell where the lesions are.
     """
-    filled = occupancy(shapes, draw_diameter(rng), organs.spacing, rng)
-    if organs.entries and rng.random() < 0.5:
+    kinds = settings()["decoys"]["kinds"]
+    kind = kinds[rng.choice(len(kinds), p=np.array([k["weight"] for k in kinds]))]
+    if kind["shape"] == "sheet":
+        filled = sheet(shapes, organs.spacing, rng)
+    elif kind["shape"] == "tube":
+        filled = tube(organs.spacing, rng)
+    else:
+        filled = occupancy(shapes, draw_diameter(rng), organs.spacing, rng)
+    if kind["where"] == "organ":
+        if not organs.entries:
+            return
         entry, value = organs.entries[rng.integers(len(organs.entries))]
-        place = _fit(organs, {**entry, "grows_out": 0.0}, value, filled, taken, rng)
+        rule = {**entry, "grows_out": 1.0 if "level" in kind else 0.0, "inside": kind["inside"]}
+        place = _fit(organs, rule, value, filled, taken, rng)
         if place is None:
             return
         window, filled = place
@@ -293,7 +304,8 @@ def _decoy(
         hosts = organs.is_host[organs.labels[window]]
         if float(hu[tuple(centre)]) < -150 or (filled * (hosts | taken[window])).sum() > 0:
             return
-        level = float(rng.uniform(-10, 120))
+    if "level" in kind:
+        level = float(rng.uniform(*kind["level"]))
     filled = filled * (hu[window] > -200)
     plain = {"texture": [0, 10], "grain": [3, 10], "edge": [0.3, 2.5]}
     hu[window] = _painted(hu[window], filled, plain, level, organs.spacing, rng)
@@ -331,7 +343,7 @@ def add_tumours(
             if made is not None:
                 part = lesions[made.slices]
                 part[made.voxels] = LESIONS.index(made.lesion) + 1
-    if rng.random() < settings()["decoys"]:
-        for _ in range(rng.integers(1, 3)):
+    if rng.random() < settings()["decoys"]["chance"]:
+        for _ in range(rng.integers(1, 4)):
             _decoy(hu, organs, lesions > 0, rng, shapes)
     return hu, lesions

@@ -1,0 +1,42 @@
+"""Shapes of what is no lesion but may look like one: fissures with their fat, dilated ducts, vessels.
+
+In CTs of healthy livers these, not noise, are what a detector of planted lesions takes for one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from encoders.learning.lesion_shapes import Shape, occupancy
+
+
+def sheet(shapes: tuple[Shape, ...], spacing: float, rng: np.random.Generator) -> Tensor:
+    """(n, n, n) share of each voxel that a curved layer fills, 1 to 5 mm thick and 20 to 60 mm wide, n odd.
+
+    It is what is left of a blob without its copy that moved aside.
+    """
+    blob = occupancy(shapes, float(rng.uniform(20, 60)), spacing, rng)
+    away = rng.normal(size=3)
+    shift = np.rint(away / np.linalg.norm(away) * max(rng.uniform(1, 5) / spacing, 1)).astype(int)
+    moved = torch.roll(blob, tuple(shift.tolist()), (0, 1, 2))
+    return (blob - moved).clamp_min(0)
+
+
+def tube(spacing: float, rng: np.random.Generator) -> Tensor:
+    """(n, n, n) share of each voxel that a winding tube fills, 2 to 8 mm wide and 15 to 50 mm long, n odd."""
+    length, radius = float(rng.uniform(15, 50)), float(rng.uniform(1, 4))
+    step, steps = 1.5, 0
+    way = [np.zeros(3)]
+    heading = rng.normal(size=3)
+    while steps * step < length:
+        heading = heading / np.linalg.norm(heading) + 0.25 * rng.normal(size=3)
+        way.append(way[-1] + step * heading / np.linalg.norm(heading))
+        steps += 1
+    points = np.array(way) - way[len(way) // 2]
+    half = int(np.ceil((np.abs(points).max() + radius) / spacing)) + 1
+    axis = (torch.arange(2 * half + 1, dtype=torch.float32) - half) * spacing
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    distance = torch.cdist(grid, torch.from_numpy(points).float()).amin(1)
+    return ((radius - distance) / spacing + 0.5).clamp(0, 1).reshape((2 * half + 1,) * 3)
