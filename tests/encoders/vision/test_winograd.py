@@ -1,6 +1,5 @@
 """The short way of a 3x3x3 convolution against the direct one in double precision."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -21,7 +20,7 @@ def case(inside, outside, size, seed=0):
 @given(
     st.integers(1, 20),
     st.integers(1, 20),
-    st.tuples(st.sampled_from([4, 8, 12, 28]), st.integers(1, 13), st.integers(1, 13)),
+    st.tuples(st.integers(1, 26), st.integers(1, 13), st.integers(1, 13)),
 )
 @torch.inference_mode()
 def test_it_equals_the_direct_convolution(inside, outside, size):
@@ -45,11 +44,8 @@ def test_autocast_does_not_reach_it():
     assert torch.equal(found, conv(x))
 
 
-@pytest.mark.parametrize("size", [(6, 8, 8), (2, 4, 4)])
 @torch.inference_mode()
-def test_other_depths_and_batches_go_the_direct_way(size):
-    x, weight, bias, expected = case(4, 5, size)
-    conv = WinogradConv(weight, bias)
-    torch.testing.assert_close(conv(x).double(), expected, atol=1e-5, rtol=0)
+def test_batches_go_the_direct_way():
+    x, weight, bias, _ = case(4, 5, (6, 8, 8))
     twice = torch.cat([x, x])
-    assert torch.equal(conv(twice), F.conv3d(twice, weight, bias, padding=1))
+    assert torch.equal(WinogradConv(weight, bias)(twice), F.conv3d(twice, weight, bias, padding=1))
