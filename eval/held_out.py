@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from encoders.geometry import Geometry
-from encoders.learning.cases import Case, load_cases
+from encoders.learning.cases import Case
+from encoders.learning.loading import load_cases
 from encoders.packages import cache_dir
 from encoders.segmenters.base import Mask
 from encoders.volume import Volume

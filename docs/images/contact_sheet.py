@@ -38,8 +38,8 @@ def main(
     seed: Annotated[int, typer.Option(help="The same seed gives the same picture.")] = 2,
 ) -> None:
     """Draw the sheet: two rows painted, two rows real."""
-    from encoders.learning.cases import load_cases, load_transplants
     from encoders.learning.lesion_shapes import load_shapes
+    from encoders.learning.loading import load_cases, load_transplants
     from encoders.learning.recipe import read_recipe
     from encoders.learning.sampling import draw, fields
     from encoders.learning.synthesis import acquire, paint, recolour

@@ -1,4 +1,4 @@
-"""Shapes of what is no lesion but may look like one: fissures with their fat, dilated ducts, vessels.
+"""What is no lesion but may look like one: fissures with their fat, dilated ducts, vessels, retouched tissue.
 
 In CTs of healthy livers these, not noise, are what a detector of planted lesions takes for one.
 """
@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encoders.learning.lesion_shapes import Shape, occupancy
+from encoders.learning.lesion_painting import mean_around, painted
+from encoders.learning.lesion_places import Organs, box_around, fit
+from encoders.learning.lesion_settings import settings
+from encoders.learning.lesion_shapes import Shape, draw_diameter, occupancy
 
 
 def sheet(shapes: tuple[Shape, ...], spacing: float, rng: np.random.Generator) -> Tensor:
@@ -40,3 +43,41 @@ def tube(spacing: float, rng: np.random.Generator) -> Tensor:
     grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     distance = torch.cdist(grid, torch.from_numpy(points).float()).amin(1)
     return ((radius - distance) / spacing + 0.5).clamp(0, 1).reshape((2 * half + 1,) * 3)
+
+
+def decoy(
+    hu: Tensor, organs: Organs, taken: Tensor, rng: np.random.Generator, shapes: tuple[Shape, ...]
+) -> None:
+    """An edit that is no lesion, of a kind of `tumours.yaml`.
+
+    Without them the traces of retouching alone, any round blob, or any dark spot would tell where the lesions are.
+    """
+    kinds = settings()["decoys"]["kinds"]
+    kind = kinds[rng.choice(len(kinds), p=np.array([k["weight"] for k in kinds]))]
+    if kind["shape"] == "sheet":
+        filled = sheet(shapes, organs.spacing, rng)
+    elif kind["shape"] == "tube":
+        filled = tube(organs.spacing, rng)
+    else:
+        filled = occupancy(shapes, draw_diameter(rng), organs.spacing, rng)
+    if kind["where"] == "organ":
+        if not organs.entries:
+            return
+        entry, value = organs.entries[rng.integers(len(organs.entries))]
+        rule = {**entry, "grows_out": 1.0 if "level" in kind else 0.0, "inside": kind["inside"]}
+        place = fit(organs, rule, value, filled, taken, rng)
+        if place is None:
+            return
+        window, filled = place
+        level = mean_around(hu[window], organs.labels[window] == value, filled, organs.level(value))
+    else:
+        centre = torch.tensor([int(rng.integers(n)) for n in hu.shape])
+        window, filled = box_around(centre, filled, hu.shape)
+        hosts = organs.is_host[organs.labels[window]]
+        if float(hu[tuple(centre)]) < -150 or (filled * (hosts | taken[window])).sum() > 0:
+            return
+    if "level" in kind:
+        level = float(rng.uniform(*kind["level"]))
+    filled = filled * (hu[window] > -200)
+    plain = {"texture": [0, 10], "grain": [3, 10], "edge": [0.3, 2.5]}
+    hu[window] = painted(hu[window], filled, plain, level, organs.spacing, rng)

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from encoders.errors import BodyMapsError
 from encoders.geometry import Box
+from encoders.learning.lesion_places import Organs
+from encoders.learning.lesion_settings import settings
 from encoders.learning.lesion_shapes import Shape
-from encoders.learning.tumours import Organs, plant, settings
+from encoders.learning.tumours import plant
 from encoders.volume import Volume
 
 FINEST_MM, COARSEST_MM = 0.8, 1.5

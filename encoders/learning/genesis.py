@@ -19,7 +19,7 @@ from encoders.device import mixed_precision
 from encoders.errors import BodyMapsError
 from encoders.learning.recipe import read_recipe
 from encoders.learning.sampling import draw
-from encoders.learning.train import Trainer, learning_rate
+from encoders.learning.trainer import Trainer
 
 LOW, HIGH = -1000.0, 1000.0
 SHUFFLE, NONLINEAR, PAINT, INPAINT = 0.5, 0.9, 0.9, 0.2
@@ -94,7 +94,7 @@ class Pretrainer(Trainer):
 
     def __init__(self, recipe: dict[str, Any], data: Path, folder: Path) -> None:
         super().__init__(recipe, data, folder)
-        if not any(c.hu is not None for c in self.cases):
+        if not any(c.hu is not None for c in self.sampler.cases):
             raise BodyMapsError("the recipe has no CT: pre-training needs images")
 
     def _extra(self) -> nn.Linear:
@@ -103,15 +103,11 @@ class Pretrainer(Trainer):
     def iterate(self) -> tuple[float, float]:
         """One optimiser step; returns the mean squared error twice."""
         held = set(self._phase.get("hold_out", ()))
-        pool = [c for c in self.cases if c.hu is not None and c.case.name not in held]
+        pool = [c for c in self.sampler.cases if c.hu is not None and c.case.name not in held]
         window = draw(pool[self.rng.integers(len(pool))], self.model.config.window, self.rng)
         assert window.hu is not None
         clean = ((window.hu - LOW) / (HIGH - LOW)).clamp(0, 1)
         spoilt = torch.from_numpy(distort(clean.numpy(), self.rng)) * (HIGH - LOW) + LOW
-        settings = self.recipe["optimiser"]
-        rate = settings["lr"] * learning_rate(self.step, self.total, settings["warmup"], settings["cooldown"])
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["scale"]
         with mixed_precision():
             image = self.model.image(spoilt[None].to(self.device), window.position[None].to(self.device))
             _, full = self.model.backbone(image)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from encoders.errors import BodyMapsError
+from encoders.learning.lesion_settings import settings
 from encoders.learning.synthesis import noise
 
 HELD_OUT = 5
@@ -59,6 +60,12 @@ def load_shapes(path: Path, held_out: bool = False) -> tuple[Shape, ...]:
     if not shapes:
         raise BodyMapsError(f"{path} holds no lesion shape: give an .npz file of binary masks")
     return shapes
+
+
+def draw_diameter(rng: np.random.Generator) -> float:
+    """Millimetres, from the log-normal of `tumours.yaml`."""
+    rule = settings()["diameter"]
+    return float(np.clip(rule["median"] * np.exp(rng.normal(0, rule["sigma"])), *rule["range"]))
 
 
 def _random_rotation(rng: np.random.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from encoders.learning.tumours import LESIONS
+from encoders.learning.lesion_settings import LESIONS
 from prompts.ontology import ontology
 
 

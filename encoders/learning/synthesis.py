@@ -58,6 +58,12 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     return data[0, 0]
 
 
+def smoothed(crop: Tensor) -> Tensor:
+    """Mean over 3 x 3 x 3 voxels."""
+    padded = F.pad(crop[None, None], (1,) * 6, mode="replicate")
+    return F.avg_pool3d(padded, 3, 1)[0, 0]
+
+
 def _bowel(base: Tensor, rim: Tensor, rng: np.random.Generator) -> Tensor:
     """Wall, and inside it gas that rises to the front, fluid, stool or oral contrast."""
     size = tuple(base.shape)

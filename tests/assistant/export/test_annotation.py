@@ -9,7 +9,7 @@ import pytest
 from assistant.export.annotation import save_annotation
 from assistant.session import Session
 from encoders.errors import BodyMapsError
-from encoders.learning.cases import read_case
+from encoders.learning.loading import read_case
 
 
 @pytest.fixture

