@@ -53,7 +53,8 @@ def decoy(
     Without them the traces of retouching alone, any round blob, or any dark spot would tell where the lesions are.
     """
     kinds = settings()["decoys"]["kinds"]
-    kind = kinds[rng.choice(len(kinds), p=np.array([k["weight"] for k in kinds]))]
+    odds = np.array([k["weight"] for k in kinds])
+    kind = kinds[rng.choice(len(kinds), p=odds / odds.sum())]
     if kind["shape"] == "sheet":
         filled = sheet(shapes, organs.spacing, rng)
     elif kind["shape"] == "tube":

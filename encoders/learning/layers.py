@@ -18,6 +18,7 @@ from encoders.learning.cases import UNCERTAIN
 
 
 def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """An image in RAS+ order, and its voxel size in millimetres."""
     image = nib.as_closest_canonical(nib.load(path))
     return np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
 
@@ -80,6 +81,7 @@ class Layers:
         self.ruled: set[str] = set()
 
     def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
+        """Gives the voxels of a mask the label `name`, over earlier labels unless `only_free`."""
         assert self.labels is not None
         if only_free:
             mask = mask & (self.labels == 0)

@@ -15,7 +15,7 @@ from encoders.learning.synthesis import blur, noise, smoothed
 
 
 def mean_around(hu: Tensor, host: Tensor, filled: Tensor, default: float) -> float:
-    """Mean HU of the organ beside the lesion, without its extremes."""
+    """Mean HU of the organ beside the lesion, without its extremes; `default` where little of it shows."""
     near = hu[host & (filled < 0.05)]
     if len(near) < 8:
         return default

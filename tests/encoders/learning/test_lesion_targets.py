@@ -3,9 +3,18 @@
 import numpy as np
 import torch
 
+from encoders.learning import lesion_targets
 from encoders.learning.cases import Case
 from encoders.learning.lesion_settings import LESIONS
-from encoders.learning.lesion_targets import supervise
+from encoders.learning.lesion_targets import (
+    BESIDE,
+    ELSEWHERE,
+    MOST_BESIDE,
+    MOST_ORGAN,
+    host_labels,
+    lesion_points,
+    supervise,
+)
 from encoders.learning.losses import TargetTable
 from prompts.ontology import ontology
 
@@ -61,15 +70,23 @@ def test_classes_with_real_lesions_take_no_part():
     assert known[4, 1]
 
 
-def test_lesion_points_hold_the_lesions_and_their_organs():
-    from encoders.learning.lesion_targets import (
-        ELSEWHERE,
-        MOST_BESIDE,
-        MOST_ORGAN,
-        host_labels,
-        lesion_points,
-    )
+def test_classes_without_real_lesions_are_known_everywhere():
+    planted = [0, 0, _value("liver_tumor"), 0, 0, 0]
+    _, before = _made([], planted)
+    target, known = _made([], planted, absent=["liver_tumor"])
+    assert not before[3, 0]  # no label there, and the liver is not complete
+    assert known[3].all()
+    assert target[3].tolist() == [False, False, True, False, False, False]
+    assert torch.equal(known[4], before[4])
+    assert torch.equal(known[:3], before[:3])
 
+
+def test_what_may_be_real_is_not_surely_absent():
+    _, known = _made(["liver"], [0] * 6, unknown=["liver_tumor"], absent=["liver_tumor"])
+    assert not known[3].any()
+
+
+def test_lesion_points_hold_the_lesions_and_their_organs():
     hosts = host_labels(NAMES)
     assert hosts.tolist() == [False, True, True, False]
     labels = torch.full((30, 30, 30), 3)
@@ -81,3 +98,25 @@ def test_lesion_points_hold_the_lesions_and_their_organs():
     organ = (labels.reshape(-1)[points] == 1) & (lesions.reshape(-1)[points] == 0)
     assert organ.sum() >= MOST_ORGAN
     assert len(points) == 27 + MOST_ORGAN + MOST_BESIDE + ELSEWHERE
+
+
+def test_lesion_points_hold_what_lies_beside_an_organ(monkeypatch):
+    monkeypatch.setattr(lesion_targets, "ELSEWHERE", 0)
+    labels = torch.full((40, 40, 40), 3)
+    labels[15:25, 15:25, 15:25] = 1
+    hosts = host_labels(NAMES)
+    points = lesion_points(labels, torch.zeros_like(labels), hosts, np.random.default_rng(0))
+    places = np.stack(np.unravel_index(points.numpy(), labels.shape), 1)
+    away = np.maximum(15 - places, places - 24).max(1)  # voxels from the organ's cube; none above zero inside
+    beside = away[away > 0]
+    assert len(beside) == MOST_BESIDE
+    assert beside.max() == BESIDE
+    assert set(beside.tolist()) == set(range(1, BESIDE + 1))
+    assert (away <= 0).sum() == 1000
+
+
+def test_a_window_without_a_host_is_asked_about_at_random():
+    labels = torch.full((12, 12, 12), 3)
+    hosts = host_labels(NAMES)
+    points = lesion_points(labels, torch.zeros_like(labels), hosts, np.random.default_rng(0))
+    assert len(points) == ELSEWHERE

@@ -1,0 +1,96 @@
+"""Layers of labels: tables with other names, doubts, and what one layer leaves to the next."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from encoders.errors import BodyMapsError
+from encoders.learning.layers import Layers, body, resampled
+
+AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two organs of 10 voxels a side on a grid of 30, with a confidence that falls along y."""
+    labels = np.zeros((30, 30, 30), np.uint8)
+    labels[2:12, 10:20, 5:15] = 1
+    labels[18:28, 10:20, 5:15] = 2
+    confidence = np.broadcast_to(np.linspace(255, 0, 30).astype(np.uint8)[None, :, None], labels.shape)
+    nib.save(nib.Nifti1Image(labels, AFFINE), tmp_path / "labels.nii.gz")
+    nib.save(nib.Nifti1Image(np.ascontiguousarray(confidence), AFFINE), tmp_path / "sure.nii.gz")
+    (tmp_path / "names.json").write_text(json.dumps({"lung_left": 1, "spleen": 2}))
+    return tmp_path
+
+
+LAYER = {"file": "labels.nii.gz", "names": "names.json"}
+
+
+def _read(folder, **options):
+    layers = Layers(3.0, None)
+    layers.read_file({**LAYER, **options}, folder)
+    return layers
+
+
+def test_a_table_may_have_other_names_and_names_to_leave_out(files):
+    layers = _read(files, aliases={"lung_*": "lungs"}, ignore=["spleen"])
+    assert layers.names == ["unlabelled", "lungs"]
+    assert (layers.labels == 1).sum() == 1000
+    assert layers.complete == {"lungs"}
+    assert layers.weak == set()
+
+
+def test_machine_labels_count_where_they_are_sure(files):
+    layers = _read(files, confidence="sure.nii.gz", minimum_confidence=128, minimum_background=200, rim_mm=3)
+    assert layers.weak == {"lung_left", "spleen"}
+    assert layers.complete == set()
+    assert layers.labels[5, 10, 10] == 1
+    assert layers.labels[5, 19, 10] == 0  # labelled in the file, but not sure
+    assert layers.trusted[15, 2, 2]
+    assert not layers.trusted[15, 12, 2]  # not sure
+    assert not layers.trusted[1, 5:15, 10].any() or not layers.trusted[1, 10, 10]
+
+
+def test_above_and_beside_a_label_a_missing_one_is_not_believed(files):
+    layers = _read(files, confidence="sure.nii.gz", minimum_background=0, rim_mm=6, missed_above=["spleen"])
+    assert not layers.trusted[16:18, 15, 10].any()  # within 6 mm of the spleen
+    assert layers.trusted[15, 15, 10]
+    assert not layers.trusted[22, 15, 20]  # 18 mm above the spleen
+    assert layers.trusted[6, 15, 20]  # 18 mm above the lung, which is not said to be missed there
+
+
+def test_later_layers_may_only_fill_what_is_free(files):
+    layers = _read(files)
+    everything = np.ones((30, 30, 30), bool)
+    layers.mark("liver", everything, only_free=True)
+    assert (layers.labels == 1).sum() == 1000
+    assert (layers.labels == 3).sum() == 30**3 - 2000
+    layers.mark("liver", everything)
+    assert (layers.labels == 3).all()
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(BodyMapsError, match="--data"):
+        _read(tmp_path)
+
+
+def test_labels_keep_their_values_and_images_their_mean_on_another_grid():
+    rng = np.random.default_rng(0)
+    labels = np.kron(rng.integers(0, 9, (5, 5, 5)), np.ones((2, 2, 2))).astype(np.uint8)
+    assert np.array_equal(resampled(labels, np.full(3, 1.5), 3.0, 0), labels[::2, ::2, ::2])
+    image = rng.normal(0, 100, (10, 10, 10)).astype(np.float32)
+    coarse = resampled(image, np.full(3, 1.5), 3.0, 1)
+    assert np.allclose(coarse, image.reshape(5, 2, 5, 2, 5, 2).mean((1, 3, 5)), atol=1e-2)
+
+
+def test_the_body_has_no_table_and_no_holes():
+    hu = np.full((40, 40, 10), -1000)
+    hu[5:35, 10:30] = 40
+    hu[12:20, 15:25] = -850  # a lung
+    hu[2:38, 3:5] = 100  # the table
+    found = body(hu)
+    assert found[15, 20].all()
+    assert not found[:, :8].any()
+    assert found.sum() == pytest.approx(30 * 20 * 10, rel=0.1)
