@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 
 import nibabel as nib
 import numpy as np
@@ -73,6 +74,8 @@ def study(folder):
 
 
 def test_restoring_gets_better_and_its_weights_start_a_training(tmp_path, monkeypatch):
+    # gradients of bfloat16 kernels on the CPU differ from run to run
+    monkeypatch.setattr(genesis, "mixed_precision", nullcontext)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("BODYMAPS_CACHE", str(tmp_path / "cache"))
     content = recipe(study(tmp_path))

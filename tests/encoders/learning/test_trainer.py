@@ -1,10 +1,12 @@
 """One training run: its rate, where it starts, and how it goes on after a stop."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
 
+from encoders.learning import trainer as module
 from encoders.learning.recipe import read_recipe
 from encoders.learning.trainer import Trainer, adopt, learning_rate
 from encoders.universal import UniversalModel
@@ -37,7 +39,9 @@ def test_weights_are_taken_over_by_name(tiny_model):
     assert torch.equal(model.backbone.refine.weight, tiny_model.backbone.refine.weight)
 
 
-def test_the_same_seed_gives_the_same_steps(recipe, data):
+def test_the_same_seed_gives_the_same_steps(recipe, data, monkeypatch):
+    """In float32: gradients of bfloat16 kernels on the CPU differ from run to run."""
+    monkeypatch.setattr(module, "mixed_precision", nullcontext)
     steps, ends = [], []
     for name in "ab":
         trainer = Trainer(recipe, data, data / name)
