@@ -62,7 +62,13 @@ def test_classes_with_real_lesions_take_no_part():
 
 
 def test_lesion_points_hold_the_lesions_and_their_organs():
-    from encoders.learning.lesion_targets import ELSEWHERE, MOST_BESIDE, MOST_ORGAN, host_labels, lesion_points
+    from encoders.learning.lesion_targets import (
+        ELSEWHERE,
+        MOST_BESIDE,
+        MOST_ORGAN,
+        host_labels,
+        lesion_points,
+    )
 
     hosts = host_labels(NAMES)
     assert hosts.tolist() == [False, True, True, False]
