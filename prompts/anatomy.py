@@ -14,16 +14,16 @@ def anatomical(phrase: str) -> str:
     >>> anatomical("could you trace the left kidny on this exam")
     'left kidny'
     """
-    words = normalise(phrase).split()
-    longer = [len(word) > 1 and _names(word) for word in words]
-    # a letter alone is a side or a number only beside such a word: "kidney l", not "may I see"
-    beside = [any(longer[max(n - 1, 0) : n + 2]) for n in range(len(words))]
-    kept = [
-        word
-        for word, long, near in zip(words, longer, beside, strict=True)
-        if long or (len(word) == 1 and near and word in _vocabulary())
-    ]
-    return " ".join(kept or words)
+    words = [word for word in normalise(phrase).split() if word not in request_words()]
+    kept = [len(word) > 1 and _names(word) for word in words]
+    # a letter or digit alone is a side or a number only beside such a word: "rib 1 l", not "may I see"
+    for step in (1, -1):
+        for n in range(len(words))[::step]:
+            if len(words[n]) == 1 and words[n] in _vocabulary() and 0 <= n - step < len(words):
+                kept[n] = kept[n] or kept[n - step]
+    return " ".join(
+        [word for word, keep in zip(words, kept, strict=True) if keep] or words or [normalise(phrase)]
+    )
 
 
 @cache
@@ -42,7 +42,7 @@ def _long() -> tuple[str, ...]:
 @cache
 def _names(word: str) -> bool:
     """Whether a word is one of anatomy, or a longer one of them with a typing error (two in a very long one)."""
-    if word in _vocabulary() or len(word) < 4 or word in request_words():
+    if word in _vocabulary() or len(word) < 4:
         return word in _vocabulary()
     errors = 1 if len(word) < 9 else 2
     return process.extractOne(word, _long(), scorer=OSA.distance, score_cutoff=errors) is not None
