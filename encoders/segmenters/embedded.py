@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +39,7 @@ class _Kept:
 
     features: StudyFeatures
     fine: FineStudy | None = None
+    levels: dict[str, Mask] = field(default_factory=dict)  # of the vertebrae, once they were counted
 
 
 class EmbeddedSegmenter:
@@ -242,14 +243,18 @@ class EmbeddedSegmenter:
         return {s: found[Asked(s)] for s in structures}
 
     def _masks(self, volume: Volume, asked: Sequence[Asked], progress: Progress | None) -> dict[Asked, Mask]:
-        drawn = [a for a in dict.fromkeys(asked) if a.structure in self._trained]
-        levels_asked = not {a.structure for a in asked} <= set(self._trained)
-        needed = [Asked(levels.GROUP), Asked(levels.ANCHOR)] if levels_asked else []
-        kept, first, found = self._find(volume, list(dict.fromkeys([*drawn, *needed])), progress)
-        masks = {a: found[a].on_study(a.structure, volume) for a in drawn}
-        if levels_asked:
-            masks |= {Asked(s): mask for s, mask in self._count(volume, kept, first, found).items()}
-        return masks
+        drawn = list(dict.fromkeys(a for a in asked if a.structure in self._trained))
+        counted = [a for a in asked if a.structure not in self._trained]
+        known = self._kept.get(volume)
+        count = bool(counted) and not (known and known.levels)
+        needed = [Asked(levels.GROUP), Asked(levels.ANCHOR)] if count else []
+        masks: dict[Asked, Mask] = {}
+        if wanted := list(dict.fromkeys([*drawn, *needed])):
+            known, first, found = self._find(volume, wanted, progress)
+            masks = {a: found[a].on_study(a.structure, volume) for a in drawn}
+            if count:
+                known.levels = self._count(volume, known, first, found)
+        return masks | ({a: known.levels[a.structure] for a in counted} if known else {})
 
     def _text(self, asked: Asked) -> Tensor:
         """(text_dim,) the unit-length embedding that something is drawn by."""

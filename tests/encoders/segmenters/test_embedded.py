@@ -135,14 +135,7 @@ def test_a_second_pass_turns_with_the_study(two_passes, volume):
     assert (here == there[::-1]).all()
 
 
-PHRASES = [
-    "show me the left kidney",
-    "left kidny",
-    "kidnee left, please",
-    "lt kindey",
-    "livver",
-    "renl tumor",
-]
+PHRASES = ["show me the left kidney", "left kidny", "left kiddney", "left renl", "livver", "renl tumor"]
 
 
 @pytest.fixture
@@ -188,7 +181,7 @@ def test_the_windows_of_a_structure_are_read_once_for_all_phrases(listening, vol
     once = len(read)
     assert once
     read.clear()
-    listening.segment_phrases(volume, PHRASES[:3])
+    listening.segment_phrases(volume, PHRASES[:4])
     assert len(read) == once
 
 
@@ -196,6 +189,22 @@ def test_a_phrase_stays_near_the_first_mask_of_its_structure(listening, segmente
     first = segmenter.segment(volume, ["kidney_left"])["kidney_left"].full()
     away = ndimage.distance_transform_edt(~first) * 3.0
     assert away[listening.segment_phrase(volume, "left kidny").full()].max() <= 12 + 8
+
+
+def test_vertebrae_are_counted_once_a_study(tiny_model, tmp_path, volume, monkeypatch):
+    model = UniversalModel(dataclasses.replace(tiny_model.config, structures=("vertebrae", "sacrum")))
+    model.decoder.controller.bias.data[-1] = 0.0
+    save_model(model, tmp_path / "spine.safetensors")
+    segmenter = registry.load(f"weights:{tmp_path / 'spine.safetensors'}")
+    counts = []
+    count = segmenter._count
+    monkeypatch.setattr(segmenter, "_count", lambda *a: counts.append(1) or count(*a))
+    fourth = segmenter.segment(volume, ["vertebrae_L4", "sacrum"])["vertebrae_L4"]
+    assert segmenter.segment(volume, ["vertebrae_L5"])["vertebrae_L5"].structure == "vertebrae_L5"
+    assert (segmenter.segment_phrase(volume, "the L4 vertebra").full() == fourth.full()).all()
+    assert len(counts) == 1
+    segmenter.segment(Volume(volume.hu.copy(), volume.geometry), ["vertebrae_L4"])
+    assert len(counts) == 2
 
 
 def test_an_unsupported_structure_is_refused(segmenter, volume):
