@@ -147,8 +147,10 @@ def decode_near(
         norm[part] += weight
         if progress:
             progress((number + 1) / len(starts), "looking closer")
-    result = (total / norm)[(slice(None), *inner.slices)]
-    return result.masked_fill(~torch.from_numpy(place.gate).to(result.device), -20.0)
+    result = total.div_(norm)[
+        (slice(None), *inner.slices)
+    ]  # in place: many classes of a wide box are gigabytes
+    return result.masked_fill_(~torch.from_numpy(place.gate).to(result.device), -20.0)
 
 
 def _slices(start: Sequence[int], window: Sequence[int]) -> tuple[slice, ...]:

@@ -195,6 +195,11 @@ def ontology() -> Ontology:
     )
 
 
+def request_words() -> frozenset[str]:
+    """Return words around a name that look like a part of one, or like one with a typing error."""
+    return frozenset(_words()["request"])
+
+
 @cache
 def _words() -> dict[str, Any]:
     return _read("words.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,16 @@ class Mask:
         if self.box is not None:
             out[self.box.slices] = self.voxels
         return out
+
+
+class Asked(NamedTuple):
+    """What is looked for: a structure by the model's own embedding, or as a user's phrase has it.
+
+    Anatomy checks, rivals and reach are the structure's in either case.
+    """
+
+    structure: str
+    phrase: str = ""
 
 
 @runtime_checkable

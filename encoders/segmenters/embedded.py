@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +15,10 @@ from weakref import WeakKeyDictionary
 from encoders import levels
 from encoders.errors import BodyMapsError
 from encoders.postprocess import host_organs
-from encoders.segmenters.base import Detection, Mask, Progress, Quality, part_of
+from encoders.segmenters.base import Asked, Detection, Mask, Progress, Quality, part_of
 from encoders.volume import Volume
+from prompts.anatomy import anatomical
+from prompts.ontology import ontology
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +39,7 @@ class _Kept:
 
     features: StudyFeatures
     fine: FineStudy | None = None
+    levels: dict[str, Mask] = field(default_factory=dict)  # of the vertebrae, once they were counted
 
 
 class EmbeddedSegmenter:
@@ -126,32 +129,71 @@ class EmbeddedSegmenter:
             )
         return EmbeddedTextEncoder.load(TEXT)
 
-    def nearest(self, phrase: str) -> tuple[str, float]:
-        """The known structure whose embedding is closest to a phrase's, and their cosine similarity."""
+    @cached_property
+    def _counted(self) -> tuple[str, ...]:
+        """The vertebral levels, when the model can count them."""
+        return levels.names() if {levels.GROUP, levels.ANCHOR} <= set(self._trained) else ()
+
+    @cached_property
+    def _named(self) -> dict[str, str]:
+        """The words of every name of a known structure -> its id; a name of several belongs to the first."""
+        known = [s for s in ontology() if s in (*self._trained, *self._counted)]
+        named: dict[str, str] = {}
+        for place in range(1 + max(len(ontology()[s].synonyms) for s in known)):  # names before synonyms
+            for s in known:
+                for name in ontology().names(s)[place : place + 1]:
+                    named.setdefault(anatomical(name), s)
+        return {anatomical(s): s for s in known} | named
+
+    @cached_property
+    def _landmarks(self) -> tuple[list[str], Tensor]:
+        """Known ids, and the unit-length embeddings (n, text_dim) of their classes and of their names."""
         import torch
 
-        known = torch.stack([self._row(s).cpu() for s in self._trained])
-        similarity = (self.text_encoder.encode([phrase]) @ known.T)[0]
+        rows = torch.stack([self._row(s).cpu() for s in self._trained])
+        names = self.text_encoder.encode(list(self._named))
+        return [*self._trained, *self._named.values()], torch.cat([rows, names])
+
+    def nearest(self, phrase: str) -> tuple[str, float]:
+        """The known structure whose class or name is closest to a phrase's anatomical words, and the cosine."""
+        words = anatomical(phrase)
+        if words in self._named:
+            return self._named[words], 1.0
+        ids, landmarks = self._landmarks
+        similarity = (self.text_encoder.encode([words]) @ landmarks.T)[0]
         best = int(similarity.argmax())
-        return self._trained[best], float(similarity[best])
+        return ids[best], float(similarity[best])
 
     def segment_phrase(self, volume: Volume, phrase: str, progress: Progress | None = None) -> Mask:
-        """The mask of any phrase, by its own text embedding.
+        """As `segment_phrases`, for one phrase."""
+        return self.segment_phrases(volume, [phrase], progress)[phrase]
 
-        The anatomy checks are those of the nearest known structure, whose id the mask carries; the confidence is
-        scaled by how near the phrase is to it.
+    def segment_phrases(
+        self, volume: Volume, phrases: Sequence[str], progress: Progress | None = None
+    ) -> dict[str, Mask]:
+        """The masks of any phrases, all drawn from one reading of each window.
+
+        A known name is the canonical prompt of its structure, with the mask of `segment`; any other phrase is drawn by
+        its own text embedding. The anatomy checks, the place of the second pass and the rivals are those of the nearest
+        known structure, whose id the mask carries; the confidence is scaled by how near the phrase is to it. Vertebral
+        levels are counted, not drawn from words.
         """
-        structure, similarity = self.nearest(phrase)
-        text = self.text_encoder.encode([phrase])[0].to(self.model.class_embedding.device)
-        found = self._find(volume, {structure: text}, progress)[2]
-        mask = found[structure].on_study(structure, volume)
-        return dataclasses.replace(mask, confidence=mask.confidence * min(max(similarity, 0.0), 1.0))
+        heard: dict[str, tuple[Asked, float]] = {}
+        for phrase in phrases:
+            structure, similarity = self.nearest(phrase)
+            words = anatomical(phrase)
+            own = words not in self._named and structure in self._trained
+            heard[phrase] = Asked(structure, words if own else ""), min(max(similarity, 0.0), 1.0)
+        masks = self._masks(volume, [asked for asked, _ in heard.values()], progress)
+        return {
+            phrase: dataclasses.replace(masks[asked], confidence=masks[asked].confidence * near)
+            for phrase, (asked, near) in heard.items()
+        }
 
     def supported(self) -> frozenset[str]:
         if self._measured:
             return frozenset(s for s, entry in self._measured.items() if entry["level"] != "unsupported")
-        counted = levels.names() if {levels.GROUP, levels.ANCHOR} <= set(self._trained) else ()
-        return frozenset([*self._trained, *counted])
+        return frozenset([*self._trained, *self._counted])
 
     def quality(self, structure: str) -> Quality:
         entry = self._measured.get(structure)
@@ -192,50 +234,67 @@ class EmbeddedSegmenter:
         unknown = [s for s in structures if s not in self.supported()]
         if unknown:
             raise BodyMapsError(f"the model '{self.name}' cannot segment {', '.join(unknown)}")
-        drawn = [s for s in structures if s in self._trained]
-        counted = len(drawn) < len(structures)
-        asked = dict.fromkeys([*drawn, *((levels.GROUP, levels.ANCHOR) if counted else ())])
-        kept, first, found = self._find(volume, {s: self._row(s) for s in asked}, progress)
-        masks = {s: found[s].on_study(s, volume) for s in drawn}
-        if counted:
-            masks |= self._counted(volume, kept, first, found)
-        return {s: masks[s] for s in structures}
+        masks = self._masks(volume, [Asked(s) for s in structures], progress)
+        return {s: masks[Asked(s)] for s in structures}
 
     def logits(self, volume: Volume, structures: Sequence[str]) -> dict[str, Found]:
         """The last pass of each trained structure on its own grid, before it goes to the study's."""
-        return self._find(volume, {s: self._row(s) for s in structures}, None)[2]
+        found = self._find(volume, [Asked(s) for s in structures], None)[2]
+        return {s: found[Asked(s)] for s in structures}
+
+    def _masks(self, volume: Volume, asked: Sequence[Asked], progress: Progress | None) -> dict[Asked, Mask]:
+        drawn = list(dict.fromkeys(a for a in asked if a.structure in self._trained))
+        counted = [a for a in asked if a.structure not in self._trained]
+        known = self._kept.get(volume)
+        count = bool(counted) and not (known and known.levels)
+        needed = [Asked(levels.GROUP), Asked(levels.ANCHOR)] if count else []
+        masks: dict[Asked, Mask] = {}
+        if wanted := list(dict.fromkeys([*drawn, *needed])):
+            known, first, found = self._find(volume, wanted, progress)
+            masks = {a: found[a].on_study(a.structure, volume) for a in drawn}
+            if count:
+                known.levels = self._count(volume, known, first, found)
+        return masks | ({a: known.levels[a.structure] for a in counted} if known else {})
+
+    def _text(self, asked: Asked) -> Tensor:
+        """(text_dim,) the unit-length embedding that something is drawn by."""
+        if not asked.phrase:
+            return self._row(asked.structure)
+        return self.text_encoder.encode([asked.phrase])[0].to(self.model.class_embedding.device)
 
     def _find(
-        self, volume: Volume, wanted: Mapping[str, Tensor], progress: Progress | None
-    ) -> tuple[_Kept, dict[str, Found], dict[str, Found]]:
-        """What is kept of the study, the first pass, and the best of both passes, of structures by their embeddings."""
+        self, volume: Volume, wanted: Sequence[Asked], progress: Progress | None
+    ) -> tuple[_Kept, dict[Asked, Found], dict[Asked, Found]]:
+        """What is kept of the study, the first pass, and the best of both passes."""
         from encoders.segmenters.passes import Pass, first_pass, second_pass
 
-        refined = [s for s in wanted if s in self.refined]
+        refined = [a for a in wanted if a.structure in self.refined]
         middle = 0.5 if refined else 0.8
         kept = self._study(volume, part_of(progress, 0.0, middle))
         before = middle + 0.1 if refined else 1.0
-        organs = [h for s in wanted for h in host_organs(s, self._first)]
-        rows = {s: wanted.get(s, self._row(s)) for s in [*organs, *wanted] if s in self._first}
+        # where the second pass looks, and what holds a lesion, is asked for in the model's own words
+        organs = [Asked(h) for a in wanted for h in host_organs(a.structure, self._first)]
+        places = [Asked(a.structure) if a in refined else a for a in wanted]
+        rows = {a: self._text(a) for a in [*organs, *places] if a.structure in self._first}
         coarse = Pass(self.model, self._temperature("first"))
         first = first_pass(coarse, kept.features, rows, part_of(progress, middle, before))
         if not refined:
             return kept, first, first
         fine = Pass(self.detail, self._temperature("second"))
-        again = {s: wanted[s] for s in refined}
+        again = {a: self._text(a) for a in refined}
         report = part_of(progress, before, 1.0)
         second = second_pass(fine, kept.features, self._fine(volume, kept), again, first, report)
         return kept, first, first | second
 
-    def _counted(
-        self, volume: Volume, kept: _Kept, first: dict[str, Found], found: dict[str, Found]
+    def _count(
+        self, volume: Volume, kept: _Kept, first: dict[Asked, Found], found: dict[Asked, Found]
     ) -> dict[str, Mask]:
         """Every vertebral level; all absent, unsure, when they cannot be counted."""
         from encoders.segmenters.passes import count_levels
 
-        group = first[levels.GROUP]
-        closer = found[levels.GROUP] if levels.GROUP in self.refined else None
-        parts = count_levels(group, first[levels.ANCHOR], kept.features, kept.fine, closer)
+        group = first[Asked(levels.GROUP)]
+        closer = found[Asked(levels.GROUP)] if levels.GROUP in self.refined else None
+        parts = count_levels(group, first[Asked(levels.ANCHOR)], kept.features, kept.fine, closer)
         doubt = group.verdict.confidence if parts else 0.0
         return {
             name: parts[name].on_study(name, volume)

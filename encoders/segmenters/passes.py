@@ -16,7 +16,7 @@ from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reac
 from encoders.geometry import Box, Geometry
 from encoders.inference import StudyFeatures, decode_in_parts, to_study_grid
 from encoders.postprocess import Verdict, host_organs, judge
-from encoders.segmenters.base import Mask, Progress, part_of
+from encoders.segmenters.base import Asked, Mask, Progress, part_of
 from encoders.universal import UniversalModel
 from encoders.volume import Volume
 from prompts.ontology import ontology
@@ -65,20 +65,20 @@ class Pass:
 
 
 def first_pass(
-    own: Pass, study: StudyFeatures, wanted: Mapping[str, Tensor], progress: Progress | None = None
-) -> dict[str, Found]:
-    """Structures by their text embeddings, organs before the lesions that lie in them."""
+    own: Pass, study: StudyFeatures, wanted: Mapping[Asked, Tensor], progress: Progress | None = None
+) -> dict[Asked, Found]:
+    """Structures by their text embeddings (text_dim,), organs before the lesions that lie in them."""
     known = own.model.config.structures
-    hosts = {s: host_organs(s, known) for s in wanted}
-    names = sorted(wanted, key=lambda s: bool(hosts[s]))
-    found: dict[str, Found] = {}
-    for index, logits in decode_in_parts(own.model, study, torch.stack([wanted[s] for s in names])):
-        name = names[index]
-        inside = [found[h].verdict.keep for h in hosts[name] if h in found]
+    hosts = {a: [Asked(h) for h in host_organs(a.structure, known)] for a in wanted}
+    order = sorted(wanted, key=lambda a: bool(hosts[a]))
+    found: dict[Asked, Found] = {}
+    for index, logits in decode_in_parts(own.model, study, torch.stack([wanted[a] for a in order])):
+        asked = order[index]
+        inside = [found[h].verdict.keep for h in hosts[asked] if h in found]
         host = np.logical_or.reduce(inside) if inside else None
-        found[name] = own.judged(name, logits, study.body, study.grid, study.body, host)
+        found[asked] = own.judged(asked.structure, logits, study.body, study.grid, study.body, host)
         if progress:
-            progress((index + 1) / len(names), f"drawing {ontology()[name].name}")
+            progress((index + 1) / len(order), f"drawing {ontology()[asked.structure].name}")
     return found
 
 
@@ -86,30 +86,37 @@ def second_pass(
     own: Pass,
     study: StudyFeatures,
     fine: FineStudy,
-    wanted: Mapping[str, Tensor],
-    first: Mapping[str, Found],
+    wanted: Mapping[Asked, Tensor],
+    first: Mapping[Asked, Found],
     progress: Progress | None = None,
-) -> dict[str, Found]:
-    """Structures again by the detail model, near their first mask, or near the organs that a lesion lies in."""
-    groups: dict[tuple[tuple[str, ...], float], list[str]] = {}
-    for name in wanted:
-        near = (name,) if name in first else host_organs(name, tuple(first))
-        groups.setdefault((near, reach_mm(name)), []).append(name)
-    found: dict[str, Found] = {}
-    for number, ((near, reach), names) in enumerate(groups.items()):
-        mask = np.logical_or.reduce([first[n].verdict.keep for n in near])
+) -> dict[Asked, Found]:
+    """Structures again by the detail model, near their first mask, or near the organs that a lesion lies in.
+
+    Where to look is said in the model's own words, so that all phrases for a structure are drawn from the same
+    windows, which are read once.
+    """
+    organs = [a.structure for a in first if not a.phrase]
+    groups: dict[tuple[tuple[str, ...], float], list[Asked]] = {}
+    for asked in wanted:
+        name = asked.structure
+        near = (name,) if name in organs else host_organs(name, organs)
+        groups.setdefault((near, reach_mm(name)), []).append(asked)
+    found: dict[Asked, Found] = {}
+    for number, ((near, reach), group) in enumerate(groups.items()):
+        mask = np.logical_or.reduce([first[Asked(n)].verdict.keep for n in near])
         place = Neighbourhood.around(mask, reach, study, fine)
         if place is None:  # nothing to look closer at
-            found |= dict.fromkeys(names, first[near[0]])
+            found |= dict.fromkeys(group, first[Asked(near[0])])
             continue
         report = part_of(progress, number / len(groups), (number + 1) / len(groups))
         rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
-        text = torch.cat([torch.stack([wanted[name] for name in names]), own.model.embeddings(rivals)])
+        text = torch.cat([torch.stack([wanted[asked] for asked in group]), own.model.embeddings(rivals)])
         logits = decode_near(own.model, fine, place, text, report)
-        for index, name in enumerate(names):
-            others = [len(names) + n for n, r in enumerate(rivals) if r != name] if name in rivals else []
+        for index, asked in enumerate(group):
+            name = asked.structure
+            others = [len(group) + n for n, r in enumerate(rivals) if r != name] if name in rivals else []
             values = against(logits[index], logits[others])
-            found[name] = own.judged(name, values, place.box, fine.grid, fine.body)
+            found[asked] = own.judged(name, values, place.box, fine.grid, fine.body)
     return found
 
 

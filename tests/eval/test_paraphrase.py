@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from encoders.errors import Cancelled
 from encoders.segmenters.base import Mask
 from eval.paraphrase import agreement, measure, phrasings, table
 from prompts.ontology import ontology
@@ -20,14 +23,13 @@ class Hears:
             array[3 * n : 3 * n + 3] = True
             self.masks[name] = Mask.from_full(name, array, 1.0)
 
-    def segment(self, volume, structures):
-        return {name: self.masks[name] for name in structures}
-
     def nearest(self, phrase):
-        return ("liver" if "liver" in phrase else "spleen"), 1.0
+        known = "liver" in phrase or "spleen" in phrase
+        return ("liver" if "liver" in phrase else "spleen"), 1.0 if known else 0.5
 
-    def segment_phrase(self, volume, phrase):
-        return self.masks[self.nearest(phrase)[0]]
+    def segment_phrases(self, volume, phrases, progress):
+        progress(1.0, "drawing")
+        return {phrase: self.masks[self.nearest(phrase)[0]] for phrase in phrases}
 
 
 def test_phrasings_name_the_structure_and_some_are_misspelt():
@@ -40,14 +42,30 @@ def test_phrasings_name_the_structure_and_some_are_misspelt():
 
 
 def test_a_phrase_that_is_misheard_costs_its_share():
-    result = measure(Hears(), None, ["liver", "spleen"])
+    told = []
+    result = measure(Hears(), None, ["liver", "spleen"], lambda done, what: told.append(done))
+    assert told == [0.5, 1.0]
     liver, spleen = result["rows"]
     heard = np.mean(["liver" in phrase for phrase in phrasings("liver")])
     assert liver["right"] == liver["agreement"] == pytest.approx(heard)
     assert liver["worst"] == 0
     assert "liver" not in liver["worst_phrase"]
     assert spleen["agreement"] == 1
+    assert liver["unnamed"] == round(20 * (1 - heard))
+    assert liver["unnamed_agreement"] == 0
+    assert spleen["unnamed"] > 0
+    assert spleen["unnamed_agreement"] == 1
+    share = spleen["unnamed"] / (liver["unnamed"] + spleen["unnamed"])
+    assert result["unnamed_agreement"] == pytest.approx(share)
     assert f"{100 * (heard + 1) / 2:.1f} %" in table(result)
+
+
+def test_a_progress_that_stops_the_work_stops_it():
+    def stop(done, what):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        measure(Hears(), None, ["liver"], stop)
 
 
 def test_agreement():
@@ -56,3 +74,13 @@ def test_agreement():
     assert agreement(one, other) == 0
     nothing = Mask.absent("liver", (6, 6, 6), 1.0)
     assert agreement(nothing, nothing) == 1
+    assert agreement(nothing, one) == agreement(one, nothing) == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.005, 0.3))
+def test_agreement_of_cropped_masks_is_that_of_whole_ones(seed, share):
+    here, there = np.random.default_rng(seed).random((2, 5, 6, 7)) < share
+    assume(here.any() or there.any())
+    wanted = 2 * (here & there).sum() / (here.sum() + there.sum())
+    found = agreement(Mask.from_full("liver", here, 1.0), Mask.from_full("liver", there, 1.0))
+    assert found == pytest.approx(wanted)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from encoders.checkpoints import save_model
@@ -13,6 +14,7 @@ from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
 from encoders.segmenters import embedded, registry
 from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.text.embedded import EmbeddedTextEncoder
 from encoders.universal import UniversalModel
 from encoders.volume import Volume
 from prompts.ontology import ontology
@@ -133,6 +135,78 @@ def test_a_second_pass_turns_with_the_study(two_passes, volume):
     assert (here == there[::-1]).all()
 
 
+PHRASES = ["show me the left kidney", "left kidny", "left kiddney", "left renl", "livver", "renl tumor"]
+
+
+@pytest.fixture
+def listening(two_passes):
+    """The two passes with a random text encoder; it hears which name a misspelt one is like."""
+    torch.manual_seed(0)
+    encoder = EmbeddedTextEncoder(dim=64).eval().requires_grad_(False)
+    encoder.table.weight *= 30  # pieces of words count, biases hardly
+    two_passes.text_encoder = encoder
+    return two_passes
+
+
+def test_phrases_together_have_the_masks_that_each_has_alone(listening, volume):
+    together = listening.segment_phrases(volume, PHRASES)
+    assert list(together) == PHRASES
+    for phrase, mask in together.items():
+        alone = listening.segment_phrase(volume, phrase)
+        assert (alone.structure, alone.box) == (mask.structure, mask.box)
+        assert (alone.voxels == mask.voxels).all()
+        assert alone.confidence == pytest.approx(mask.confidence)
+    kidney, kidny, *_ = together.values()
+    assert kidny.structure == "kidney_left"
+    assert kidny.present
+    assert not (kidney.full() == kidny.full()).all()  # drawn by its own embedding
+
+
+def test_a_name_is_the_canonical_prompt(listening, volume):
+    canonical = listening.segment(volume, ["kidney_left", "liver", "kidney_tumor"])
+    phrases = ["kidney_left", "trace the kidney on the left", "liver", "hepar", "kidney tumor"]
+    masks = listening.segment_phrases(volume, phrases)
+    for mask in masks.values():
+        wanted = canonical[mask.structure]
+        assert (mask.full() == wanted.full()).all()
+        assert mask.confidence == wanted.confidence
+    assert {m.structure for m in masks.values()} == set(canonical)
+
+
+def test_the_windows_of_a_structure_are_read_once_for_all_phrases(listening, volume, monkeypatch):
+    read = []
+    features = listening.detail.features
+    monkeypatch.setattr(listening.detail, "features", lambda *a: read.append(1) or features(*a))
+    listening.segment_phrases(volume, ["left kidney"])
+    once = len(read)
+    assert once
+    read.clear()
+    listening.segment_phrases(volume, PHRASES[:4])
+    assert len(read) == once
+
+
+def test_a_phrase_stays_near_the_first_mask_of_its_structure(listening, segmenter, volume):
+    first = segmenter.segment(volume, ["kidney_left"])["kidney_left"].full()
+    away = ndimage.distance_transform_edt(~first) * 3.0
+    assert away[listening.segment_phrase(volume, "left kidny").full()].max() <= 12 + 8
+
+
+def test_vertebrae_are_counted_once_a_study(tiny_model, tmp_path, volume, monkeypatch):
+    model = UniversalModel(dataclasses.replace(tiny_model.config, structures=("vertebrae", "sacrum")))
+    model.decoder.controller.bias.data[-1] = 0.0
+    save_model(model, tmp_path / "spine.safetensors")
+    segmenter = registry.load(f"weights:{tmp_path / 'spine.safetensors'}")
+    counts = []
+    count = segmenter._count
+    monkeypatch.setattr(segmenter, "_count", lambda *a: counts.append(1) or count(*a))
+    fourth = segmenter.segment(volume, ["vertebrae_L4", "sacrum"])["vertebrae_L4"]
+    assert segmenter.segment(volume, ["vertebrae_L5"])["vertebrae_L5"].structure == "vertebrae_L5"
+    assert (segmenter.segment_phrase(volume, "the L4 vertebra").full() == fourth.full()).all()
+    assert len(counts) == 1
+    segmenter.segment(Volume(volume.hu.copy(), volume.geometry), ["vertebrae_L4"])
+    assert len(counts) == 2
+
+
 def test_an_unsupported_structure_is_refused(segmenter, volume):
     with pytest.raises(BodyMapsError, match="cannot segment pancreas"):
         segmenter.segment(volume, ["pancreas"])
@@ -173,12 +247,24 @@ def test_what_ships_is_small_and_its_quality_is_measured():
         ("the aorta please", "aorta"),
         ("backbone", "vertebrae"),
         ("urinary bladder", "urinary_bladder"),
+        ("could you trace the heart on this exam", "heart"),
+        ("colour in the whole aorta", "aorta"),
+        ("a mask of the pancreatic parenhcyma", "pancreas"),
+        ("may I see L3", "vertebrae_L3"),
+        ("the twelth thoracic vertebra", "vertebrae_T12"),
     ],
 )
 def test_phrases_land_at_their_structure(phrase, structure):
     found, similarity = EmbeddedSegmenter().nearest(phrase)
     assert found == structure
     assert similarity > 0.5
+
+
+def test_every_id_is_its_own_canonical_prompt():
+    shipped = EmbeddedSegmenter()
+    for structure in shipped.supported():
+        assert shipped.nearest(structure) == (structure, 1.0)
+        assert shipped.nearest(ontology()[structure].name) == (structure, 1.0)
 
 
 def test_measured_detection_is_part_of_the_quality(monkeypatch, tmp_path):
