@@ -10,6 +10,26 @@ from .target import Target
 from .wish import Wish
 
 
+def viewed(wishes: Sequence[Wish]) -> list[Wish | None]:
+    """The wishes with neighbours that set up one view as one: "set the window to bone and show T12"."""
+    made: list[Wish | None] = list(wishes)
+    for place in range(1, len(made)):
+        one, two = made[place - 1], made[place]
+        if one is None or two is None or not (_sets_view(one) and _sets_view(two)):
+            continue
+        setting = not one.targets or not two.targets
+        if (one.extra or two.extra) and setting and not one.extra.keys() & two.extra.keys():
+            both = replace(two, tool="show", targets=one.targets or two.targets, extra=one.extra | two.extra)
+            made[place - 1], made[place] = None, both
+    return made
+
+
+def _sets_view(wish: Wish) -> bool:
+    """A view with its settings, or a structure that is only to be shown."""
+    looks = wish.tool == "show" or (wish.verb == "show" and bool(wish.targets))
+    return looks and not (wish.senses or wish.measures or wish.excluded or wish.size)
+
+
 def idle(wish: Wish) -> bool:
     """A wish that says nothing of its own."""
     bare = not (wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.unit)

@@ -67,6 +67,9 @@ class _Builder(Joiner):
 
     def _step(self, place: int) -> int:
         tag = self.tags[place]
+        if self._anew(tag):
+            self._close()  # "start over with the spleen"
+            return place + (tag.kind == "conj")
         if tag.kind == "seq":
             self.clause.question |= tag.keys[-1] == "?"
             if not self._nothing_yet() or self.clause.negated:
@@ -138,6 +141,12 @@ class _Builder(Joiner):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
         self.link = self.link if tag.kind in ("again", "only") else ""
         return place + 1
+
+    def _anew(self, tag: Tag) -> bool:
+        """Whether a new wish begins after everything is taken back."""
+        last = self.clause.items[-1] if self.clause.items else None
+        goes_on = tag.keys == ("with",) or (tag.kind == "verb" and tag.value != "undo_all")
+        return goes_on and last is not None and last.kind == "verb" and last.value == "undo_all"
 
     def _tight(self, place: int) -> bool:
         """Whether only "and" or "or" stands between this noun and the one before, and no article."""

@@ -139,10 +139,12 @@ def _numbered(entry: Entry, at: Place) -> bool:
 
 
 def _adj(entry: Entry, at: Place) -> bool:
-    """ "The chest" and "the abdomen" only say where lesions are."""
+    """ "The chest" and "the abdomen" only say where lesions are: "in the chest or abdomen"."""
     if at.span[0].key not in data("parts")["rooms"]:
         return True
-    return at.after("prep") and any(tag.kind == "lesion" for tag in at.sentence)
+    lesion = max((n for n, tag in enumerate(at.sentence) if tag.kind == "lesion"), default=None)
+    said = at.sentence[lesion + 1 :] if lesion is not None else []
+    return at.after("prep", "conj") and any(tag.kind == "prep" for tag in said)
 
 
 def _part(entry: Entry, at: Place) -> bool:
@@ -252,6 +254,8 @@ def _verb(entry: Entry, at: Place) -> bool:
     if at.words == ["please", "exclude"]:
         near = range(at.stop, min(at.stop + 4, len(at.keys)))
         return any(means(at.known, at.keys, n, "lesion") for n in near)
+    if at.words == ["from", "scratch"] and any(tag.kind == "verb" for tag in at.sentence):
+        return False  # "segment the liver from scratch"
     if at.words == ["correct"] and at.following is not None:
         return at.following.text != "?"  # "..., correct?"
     if at.words == ["where"] and at.following is not None:

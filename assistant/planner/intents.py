@@ -221,8 +221,10 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
         return replace(base, tool="correct", targets=taken[1:], excluded=taken[:1])
     if verbs == ["correct"] and clause.of("result") and clause.of("verb")[0].keys == ("remove",):
         return replace(base, tool="drop")  # "remove the spleen mask"
-    if "undo_all" in verbs:
+    if "undo_all" in verbs and not (base.targets or base.excluded):
         return replace(base, tool="undo", extra={"steps": _ALL_STEPS})
+    if "undo_all" in verbs:
+        return replace(base, tool="drop")  # "reset the spleen", "clear all masks but the liver"
     for tool in ("undo", "redo", "screen", "correct", "drop", "swap"):
         if tool in verbs and not (tool == "correct" and has_measure):
             removes = any(item.keys[-1:] == ("remove",) for item in clause.of("verb"))

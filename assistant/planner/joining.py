@@ -109,19 +109,27 @@ class Joiner:
     def _same_lesion(self, target: Target) -> Target:
         """As in "any lesion in the pancreatic body or tail": the lesion in the next part, too."""
         last = self.clause.items[-1] if self.clause.items else None
-        if (
-            self.link not in ("or", "and", ",", "/")
-            or last is None
-            or last.kind != "target"
-            or target.kind != "part"
-        ):
+        if self.link not in ("or", "and", ",", "/") or last is None or last.kind != "target":
             return target
         lesion = last.value
+        if target.kind != "part":
+            return self._no_host(lesion, target)
         if not lesion.lesion or not lesion.within or not target.noun:
             return target
         host = self.reader.beside(target, Target(ids=lesion.within))
         joined = self.reader.lesion_in(replace(lesion, within=()), [host])
         return target if joined.missing or joined.refers else joined
+
+    def _no_host(self, lesion: Target, target: Target) -> Target:
+        """As in "any masses in the liver or the spleen?": of the spleen no lesion is known, and that is said."""
+        hosted = lesion.lesion and not lesion.refers and (lesion.ids or lesion.missing)
+        searched = not {"exist", "detect", "screen"}.isdisjoint(self.clause.verbs()) or (
+            self.link == "or" and not self.clause.verbs()
+        )
+        if self.clause.of("measure") or not (hosted and searched and target.plain):
+            return target
+        alike = Target(lesion=lesion.lesion, open=True, plural=lesion.plural)
+        return self.reader.lesion_in(alike, [target])
 
     def _share_head(self, target: Target) -> None:
         """As in "liver and lung tumors": the tumors of both."""

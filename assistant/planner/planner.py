@@ -8,7 +8,7 @@ from itertools import groupby
 
 from assistant.plan import Plan
 
-from .about import idle, is_about, is_topic, located, places, restated
+from .about import idle, is_about, is_topic, located, places, restated, viewed
 from .arithmetic import compared
 from .clause import Clause
 from .clauses import read_clauses
@@ -79,6 +79,8 @@ class Planner(Speaker):
         shared = self._shared(clauses)
         placed = located([wish for _, wish in shared], resolver.finder.compose)
         listed = [(clause, wish) for (clause, _), wish in zip(shared, placed, strict=True) if wish]
+        views = viewed([wish for _, wish in listed])
+        listed = [(clause, wish) for (clause, _), wish in zip(listed, views, strict=True) if wish]
         for number, (clause, wish) in enumerate(listed):
             if not clause.negated and not self._makes_sense(clause, wish, tokens):
                 continue
@@ -126,8 +128,9 @@ class Planner(Speaker):
 
     def _makes_sense(self, clause: Clause, wish: Wish, tokens: Sequence[Token]) -> bool:
         """Whether a clause says enough to act on: a noun among words that mean nothing does not."""
-        if idle(wish) and not wish.tool:
-            return False
+        only_strange = bool(clause.unknown) and all(item.kind == "verb" for item in clause.items)
+        if idle(wish) and (not wish.tool or only_strange):
+            return False  # "tell me about the french revolution"
         verbs = set(clause.verbs()) - {"give"}
         if not verbs and clause.unknown and any(target.kind == "universe" for target in wish.targets):
             return False  # "reset everything"

@@ -14,10 +14,14 @@ from .trie import Entry, Phrase, Trie
 
 @dataclass(frozen=True)
 class Cue:
-    """Word groups that follow one another, each at most `gap` words after the one before."""
+    """Word groups that follow one another, each at most `gap` words after the one before.
+
+    unless: cues that start at the same word and take this one back.
+    """
 
     groups: tuple[Trie, ...]
     gap: int
+    unless: tuple[Cue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,17 @@ class Policy:
         return keys
 
     def _cue(self, record: Any) -> Cue:
-        """A cue is a list of groups, or such a list with a gap of its own."""
-        groups, gap = (
-            (record["groups"], int(record["gap"])) if isinstance(record, dict) else (record, self.gap)
-        )
+        """A cue is a list of groups, or such a list with a gap of its own and cues that take it back."""
+        options = record if isinstance(record, dict) else {"groups": record}
+        groups, gap = options["groups"], int(options.get("gap", self.gap))
+        unless = tuple(self._cue(other) for other in options.get("unless", ()))
         tries = []
         for group in groups:
             trie = Trie()
             for phrase in group:
                 trie.add(self._keys(phrase), Entry("cue", True))
             tries.append(trie)
-        return Cue(tuple(tries), gap)
+        return Cue(tuple(tries), gap, unless)
 
     def refusals(self, tokens: Sequence[Token]) -> list[Refusal]:
         """Every topic that is touched, each once, with the stretch that touches it; sentences do not mix."""
@@ -95,7 +99,7 @@ class Policy:
     def _match(self, cue: Cue, keys: Sequence[str]) -> tuple[int, int] | None:
         for start in range(len(keys)):
             stop = self._from(cue, keys, start)
-            if stop is not None:
+            if stop is not None and all(self._from(other, keys, start) is None for other in cue.unless):
                 return start, stop
         return None
 

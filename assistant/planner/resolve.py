@@ -8,6 +8,7 @@ from typing import Any
 
 from assistant.plan import QUERY_TOOLS, Call
 
+from .dialogue import Dialogue
 from .ellipsis import Ellipsis
 from .memory import Problem, Scope
 from .target import Target
@@ -120,7 +121,10 @@ class Resolver(Ellipsis):
         return self._ask(problem, replace(wish, tool="help"))
 
     def _undo(self, wish: Wish) -> list[Call]:
-        return [Call("undo", {key: wish.extra[key] for key in ("steps",) if key in wish.extra})]
+        if "steps" not in wish.extra:
+            return [Call("undo")]
+        self.dialogue = self.finder.dialogue = Dialogue()  # what follows in this request begins anew
+        return [Call("undo", {"steps": wish.extra["steps"]})]
 
     def _drop(self, wish: Wish) -> list[Call]:
         """A mask to take away: the last step is undone where it was that mask's, no other mask is deleted."""

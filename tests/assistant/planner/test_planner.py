@@ -27,6 +27,11 @@ def test_rank_and_unit_are_added() -> None:
     [
         ("show slice 120 in the lung window", {"slice": 120, "window": "lung"}),
         ("coronal view of the liver", {"plane": "coronal"}),
+        ("set the window to bone and show T12", {"targets": ["vertebrae_T12"], "window": "bone"}),
+        (
+            "show the liver in the sagittal plane and set a bone window",
+            {"plane": "sagittal", "window": "bone"},
+        ),
         ("export the masks as dicom seg", {"format": "dicom-seg"}),
         ("compare the liver tumour with the prior", {"study": "prior"}),
     ],
@@ -52,6 +57,29 @@ def test_one_of_two_that_can_be_done_is_done_and_the_other_named() -> None:
     made = plan("segment the liver and the appendix")
     assert [call.targets for call in made.calls] == [("liver",)]
     assert "appendix" in made.text
+
+
+def test_two_views_of_one_plane_stay_two() -> None:
+    made = plan("show axial slice 20 and then show axial slice 30")
+    assert [call.args["slice"] for call in made.calls] == [20, 30]
+
+
+def test_an_organ_without_known_lesions_is_named_where_lesions_are_sought() -> None:
+    made = plan("any tumors in the liver or the spleen?")
+    assert [call.targets for call in made.calls] == [("liver_tumor",)]
+    assert "spleen" in made.text
+
+
+def test_what_follows_starting_over_is_read_anew() -> None:
+    dialogue = Dialogue()
+    plan("any liver tumors?", dialogue)
+    made = plan("start over with the spleen", dialogue)
+    assert [call.tool for call in made.calls] == ["undo", "segment"]
+
+
+def test_one_mask_to_reset_takes_nothing_else_back() -> None:
+    assert not plan("reset the spleen").calls
+    assert [call.tool for call in plan("segment the liver from scratch").calls] == ["segment"]
 
 
 def test_a_segmenter_that_can_do_more_widens_the_scope() -> None:
