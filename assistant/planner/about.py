@@ -57,6 +57,13 @@ def restated(wish: Wish, following: Wish) -> bool:
     return vague and told and wish.verb in ("", "give", "state", "measure") and bool(following.senses)
 
 
+def is_history(wish: Wish, following: Wish) -> bool:
+    """Lesions that are only told of, before a wish for something named: "known RCC, measure the right renal mass"."""
+    told = wish.verb == "state" and bool(wish.targets) and all(t.lesion for t in wish.targets)
+    wanted = bool(following.targets) and not any(t.refers or t.open for t in following.targets)
+    return told and wanted and (following.tool is not None or bool(following.senses))
+
+
 def places(wish: Wish, following: Wish) -> bool:
     """Lesions of no organ, then organs and nothing else: "mets? liver or lung"."""
     vague = bool(wish.targets) and all(t.lesion and t.open and not t.refers for t in wish.targets)

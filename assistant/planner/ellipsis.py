@@ -21,7 +21,8 @@ class Ellipsis(Queries):
         """As in "and by volume?" after a comparison."""
         last = self._last_calls()
         compared = bool(last) and last[0].tool == "compare" and not last[0].args.get("study")
-        return compared and wish.verb == "" and bool(wish.senses) and not wish.targets
+        theirs = "again" in wish.flags and all(target.refers == "them" for target in wish.targets)
+        return compared and wish.verb == "" and bool(wish.senses) and (theirs or not wish.targets)
 
     def _repeats(self, wish: Wish) -> bool:
         """Whether the wish only changes what was asked before: "and the spleen?", "the second largest"."""

@@ -240,6 +240,10 @@ def _side(entry: Entry, at: Place) -> bool:
 
 
 def _pronoun(entry: Entry, at: Place) -> bool:
+    if at.span[-1].key == "left" and (
+        at.leads_to(*NOMINAL, "measure", "prep") or (at.ends and not at.after("verb"))
+    ):
+        return False  # "what is left": the side, unless it stands for things
     if at.following is None:
         return True
     if at.span[-1].key in _COUNTED:

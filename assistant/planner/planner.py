@@ -8,7 +8,7 @@ from itertools import groupby
 
 from assistant.plan import Plan
 
-from .about import idle, is_about, is_topic, located, places, restated, viewed
+from .about import idle, is_about, is_history, is_topic, located, places, restated, viewed
 from .arithmetic import compared
 from .clause import Clause
 from .clauses import read_clauses
@@ -86,7 +86,7 @@ class Planner(Speaker):
                 continue
             following = listed[number + 1][1] if number + 1 < len(listed) else None
             first = not resolver.calls
-            if following is not None and restated(wish, following):
+            if following is not None and (restated(wish, following) or is_history(wish, following)):
                 continue
             if number and places(listed[number - 1][1], wish):
                 continue

@@ -27,7 +27,9 @@ class Resolver(Ellipsis):
             return
         handler = getattr(self, f"_{wish.tool}", None) if wish.tool not in QUERY_TOOLS else None
         made = handler(wish) if handler else self._query(wish)
-        self.calls.extend(call for call in made if not self._said(call))
+        for call in made:
+            if not self._said(call) and not self._in_unit(call):
+                self.calls.append(call)
         if made:
             self.finder.topic = []
 
@@ -36,6 +38,18 @@ class Resolver(Ellipsis):
         said = wish.targets or wish.excluded or wish.senses or wish.measures or wish.size or wish.tool
         kinds = self.calls[-1].args.get("measures", ()) if self.calls else ()
         return bool(wish.unit) and not said and any(suits(str(wish.unit), kind) for kind in kinds)
+
+    def _in_unit(self, call: Call) -> bool:
+        """The same call again with a unit, as in "is the aorta dilated? diameter in mm": the call gets the unit."""
+        for place, other in enumerate(self.calls):
+            if (
+                call.args.get("unit")
+                and call.tool == other.tool
+                and call.args == other.args | {"unit": call.args["unit"]}
+            ):
+                self.calls[place] = call
+                return True
+        return False
 
     def _said(self, call: Call) -> bool:
         """The same call again, or a correction that says less than the one before."""
