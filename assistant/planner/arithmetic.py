@@ -8,13 +8,16 @@ from dataclasses import replace
 from .meaning import NOMINAL, Tag
 
 _OPERATORS = (("minus",), ("-",), ("/",), ("less",))
+_THAT_OF = (("that", "of"), ("those", "of"))
 
 
 def compared(tags: Sequence[Tag]) -> list[Tag]:
     """The tags with an operator between two measured things read as "versus"."""
     made = list(tags)
     for place, tag in enumerate(tags):
-        if tag.keys in _OPERATORS and _measured(tags[:place][::-1]) and _measured(tags[place + 1 :]):
+        after = tags[place + 1 :]
+        alike = bool(after) and after[0].keys in _THAT_OF  # "liver HU minus that of the spleen"
+        if tag.keys in _OPERATORS and _measured(tags[:place][::-1]) and (alike or _measured(after)):
             made[place] = replace(tag, kind="verb", value="compare", keys=("versus",))
     return made
 

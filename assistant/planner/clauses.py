@@ -84,6 +84,14 @@ class _Builder(Joiner):
             chosen = self.by_extreme(place)
             if chosen is not None:
                 return chosen
+            late = self.late_host(place)
+            if late is not None:
+                return late
+            if tag.keys == (",",) and self._history_ends(place):
+                self._close()
+                return place + 1
+            if self._told(place):
+                self.add(Item("verb", "state", tag.text, keys=tag.keys))
             self.link = tag.keys[-1]
             if tag.keys == (",",) and self.negation == "not" and self._names_something(self.clause):
                 self.negation = None
@@ -141,6 +149,22 @@ class _Builder(Joiner):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
         self.link = self.link if tag.kind in ("again", "only") else ""
         return place + 1
+
+    def _told(self, place: int) -> bool:
+        """As in "67 yo with colorectal cancer": of whom the lesions are told that follow."""
+        man = bool(self.clause.items) and all(item.kind in ("number", "unit") for item in self.clause.items)
+        if self.tags[place].keys != ("with",) or not (man or (place == 0 and not self.clause.items)):
+            return False
+        found, _ = self.reader.read(place + 1)
+        return bool(found) and all(target.lesion for target in found)
+
+    def _history_ends(self, place: int) -> bool:
+        """As in "known HCC, how big is the spleen?": a question follows what was told."""
+        told = (
+            self.clause.verbs() == ["state"] and bool(self.clause.targets) and not self.clause.of("measure")
+        )
+        told = told and all(target.lesion for target in self.clause.targets)
+        return told and self.reader.kind(place + 1) == "measure"
 
     def _anew(self, tag: Tag) -> bool:
         """Whether a new wish begins after everything is taken back."""

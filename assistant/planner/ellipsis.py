@@ -24,6 +24,12 @@ class Ellipsis(Queries):
         theirs = "again" in wish.flags and all(target.refers == "them" for target in wish.targets)
         return compared and wish.verb == "" and bool(wish.senses) and (theirs or not wish.targets)
 
+    def _compares_prior_again(self, wish: Wish) -> bool:
+        """As in "and in volume?" after a comparison with the prior study."""
+        last = self._last_calls()
+        prior = bool(last) and last[0].tool == "compare" and bool(last[0].args.get("study"))
+        return prior and wish.verb == "" and wish.tool == "measure" and bool(wish.senses) and not wish.targets
+
     def _repeats(self, wish: Wish) -> bool:
         """Whether the wish only changes what was asked before: "and the spleen?", "the second largest"."""
         last = self._last_calls()

@@ -27,8 +27,10 @@ class Joiner:
         self.link = ""
 
     def late_host(self, place: int) -> int | None:
-        """The organ of a lesion with something in between: "lesions over 1 cm in segment 6"."""
-        if self.tags[place].keys[-1] not in ("in", "of", "within", "inside", "on", "throughout", "for"):
+        """The organ of a lesion with something in between: "lesions over 1 cm in segment 6", "tumors, both kidneys"."""
+        word = self.tags[place].keys[-1]
+        listed = word == "," and not self.clause.verbs() and self.reader.head_follows(place + 1)
+        if not listed and word not in ("in", "of", "within", "inside", "on", "throughout", "for"):
             return None
         at = next(
             (n for n in range(len(self.clause.items) - 1, -1, -1) if self.clause.items[n].kind == "target"),
@@ -43,11 +45,12 @@ class Joiner:
         if (
             item.value.lesion is None
             or item.value.within
-            or not between <= {"size", "measure", "ordinal", "number", "unit"}
+            or (listed and (item.negated or not item.value.open or not between <= {"only"}))
+            or not between <= {"size", "measure", "ordinal", "number", "unit", "only"}
         ):
             return None
         joined = self.reader.with_preposition(item.value, place, late=True)
-        if joined is None:
+        if joined is None or (listed and not joined[0].ids):
             return None
         self.clause.items[at] = replace(item, value=joined[0])
         return joined[1]

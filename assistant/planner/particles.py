@@ -1,4 +1,4 @@
-"""Verbs in two pieces: "leave the gallbladder out"."""
+"""Small words: verbs in two pieces ("leave the gallbladder out"), and dashes that stand for a comma."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def rejoined(tags: Sequence[Tag]) -> list[Tag]:
             made[made.index(tag)] = replace(tag, kind="neg", value="except", keys=("leave", "out"))
             made.remove(out)
     return made
+
+
+def punctuated(tags: Sequence[Tag]) -> list[Tag]:
+    """The tags with a dash between words read as a comma: "not the right kidney - the left"."""
+    return [
+        replace(tag, kind="conj", value=True, keys=(",",))
+        if tag.kind == "sign" and tag.keys == ("-",)
+        else tag
+        for tag in tags
+    ]

@@ -16,7 +16,7 @@ from .dialogue import Dialogue
 from .intents import wishes
 from .lexicon import Lexicon, lexicon
 from .meaning import NOMINAL, Tag
-from .particles import rejoined
+from .particles import punctuated, rejoined
 from .policy import Refusal, policy, sentences
 from .resolve import Resolver
 from .speaking import QUESTION_WORDS, Speaker
@@ -71,7 +71,7 @@ class Planner(Speaker):
         clauses = [
             clause
             for clause in read_clauses(
-                _cut(compared(rejoined(tag(tokens, self.lexicon))), refusals), self.lexicon
+                _cut(punctuated(compared(rejoined(tag(tokens, self.lexicon)))), refusals), self.lexicon
             )
             if not any(r.start < clause.stop and clause.start < r.stop for r in refusals)
             and not any(start <= clause.start < stop for start, stop in closed)

@@ -36,7 +36,7 @@ class Pointers(Memory):
                 return Problem("several", {"names": self._names(focus)})
             return focus
         if refers == "them":
-            return self._last_of(target.nth) if target.nth else self._them(focus)
+            return self._last_of(target.nth) if target.nth else self._them(focus, "both" in target.sides)
         if refers == "other":
             return self._other(focus)
         if refers == "side":
@@ -46,12 +46,13 @@ class Pointers(Memory):
     def _names(self, scopes: Sequence[Scope]) -> str:
         return ", ".join(self.lexicon.ontology[id].name for scope in scopes for id in scope.ids[:2])
 
-    def _them(self, focus: list[Scope]) -> list[Scope]:
+    def _them(self, focus: list[Scope], both: bool = False) -> list[Scope]:
         """All of several; of one side, both sides; of one thing alone, the two last named."""
         if len(focus) > 1 or not self._single(focus[0]):
             return self._with_earlier(focus) if not self.local else focus
         if focus[0].lesion:
-            return [self._with_ranks(focus[0])]
+            ranked = self._with_ranks(focus[0])
+            return [self._on_both_sides(ranked) if both and ranked == focus[0] else ranked]
         earlier = self._with_earlier(focus)
         if len(earlier) > 1:
             return earlier
@@ -59,6 +60,16 @@ class Pointers(Memory):
         if other:
             return [Scope(self.lexicon.group_of((focus[0].ids[0], other)))]
         return focus
+
+    def _on_both_sides(self, scope: Scope) -> Scope:
+        """As in "and bilaterally?" after lesions of one side: of the pair."""
+        mirrored = self.mirrored(scope)
+        if mirrored is None or scope.select != "all":
+            return scope
+        found, within = self.compose.lesions_within(
+            Target(lesion="lesion", ids=scope.ids), (*scope.within, *mirrored.within)
+        )
+        return replace(scope, ids=found, within=within)
 
     def _with_ranks(self, scope: Scope) -> Scope:
         """As in "both" after the largest lesion and the second one: the two largest."""

@@ -15,6 +15,8 @@ from .target import Target
 from .units import suits
 from .wish import Wish
 
+_VIEW = ("plane", "window")
+
 
 class Resolver(Ellipsis):
     """Turns the wishes of one request into `calls`; collects in `asked` what has to be asked."""
@@ -68,6 +70,7 @@ class Resolver(Ellipsis):
     def note(self, wish: Wish) -> None:
         """Take a phrase as what the next wish is about: "a mass in the right upper lobe, segment it"."""
         self.finder.local = []
+        self._notice(wish.excluded)  # "not the right adrenal, the left"
         found = [self.finder.find(target, "detect", loose=True) for target in wish.targets]
         self.finder.topic = [scope for scopes in found if not isinstance(scopes, Problem) for scope in scopes]
 
@@ -78,6 +81,13 @@ class Resolver(Ellipsis):
             return self._fill_pending(wish)
         if self._compares_again(wish):
             return self._compare_scopes(wish, self.finder.focus())
+        if self._compares_prior_again(wish):
+            return self._prior(
+                replace(wish, extra={"study": self._last_calls()[0].args["study"]}), self.finder.focus()
+            )
+        if self._shows_again(wish):
+            view = {key: value for key, value in self._last_calls()[0].args.items() if key in _VIEW}
+            return self._plain("show", replace(wish, extra=view | wish.extra))
         inside = self._inside(wish)
         if inside is not None:
             return self._query(inside)
@@ -92,6 +102,15 @@ class Resolver(Ellipsis):
         if scopes is None:
             return []
         return self._calls(wish, scopes)
+
+    def _shows_again(self, wish: Wish) -> bool:
+        """As in "the next level down" after a view of a vertebra: the same view, of the one below."""
+        last = self._last_calls()
+        steps = bool(wish.targets) and all(
+            target.refers in ("next", "other", "side") or target.plain for target in wish.targets
+        )
+        shown = bool(last) and last[0].tool == "show"
+        return shown and steps and not (wish.verb or wish.senses or wish.measures or wish.excluded)
 
     def _inside(self, wish: Wish) -> Wish | None:
         """As in "is it in the head?" of a lesion, "nodules in it?" of an organ: lesions are looked for there."""

@@ -1,8 +1,8 @@
-"""Verbs in two pieces."""
+"""Verbs in two pieces, and dashes."""
 
 from assistant.planner import plan
 from assistant.planner.lexicon import lexicon
-from assistant.planner.particles import rejoined
+from assistant.planner.particles import punctuated, rejoined
 from assistant.planner.tag import prepare, tag
 
 
@@ -18,3 +18,9 @@ def test_leave_alone_is_left_as_it_is():
 
 def test_what_is_left_out_is_not_segmented():
     assert plan("leave the gallbladder out and segment the liver").calls[0].targets == ("liver",)
+
+
+def test_a_dash_between_words_is_a_comma_and_one_in_a_range_is_not():
+    made = punctuated(tag(prepare("not the right kidney - the left"), lexicon()))
+    assert (",",) in [t.keys for t in made if t.kind == "conj"]
+    assert "range" in [t.kind for t in punctuated(tag(prepare("segment L1 - L3"), lexicon()))]

@@ -82,6 +82,25 @@ def test_one_mask_to_reset_takes_nothing_else_back() -> None:
     assert [call.tool for call in plan("segment the liver from scratch").calls] == ["segment"]
 
 
+def test_what_follows_a_view_keeps_its_settings() -> None:
+    dialogue = Dialogue()
+    plan("show me T7 in a sagittal bone window", dialogue)
+    (call,) = plan("next level down please", dialogue).calls
+    assert call.args == {"targets": ["vertebrae_T8"], "plane": "sagittal", "window": "bone"}
+
+
+def test_a_unit_said_late_is_no_second_measurement() -> None:
+    (call,) = plan("is the aorta aneurysmal? max diameter in cm").calls
+    assert call.args["unit"] == "cm"
+
+
+def test_what_was_asked_of_the_prior_study_is_asked_of_it_again() -> None:
+    dialogue = Dialogue()
+    plan("has the pancreatic mass grown since the last scan?", dialogue)
+    (call,) = plan("and in volume?", dialogue).calls
+    assert (call.tool, call.args["study"], call.args["measures"]) == ("compare", "prior", ["volume"])
+
+
 def test_a_segmenter_that_can_do_more_widens_the_scope() -> None:
     words = lexicon(frozenset({"appendix"}))
     assert "appendix" in words.scope
