@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.answer import Answer, CallRecord
-from assistant.events import Answered, Event, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
-from assistant.tools import tools
+from assistant.answer import Answer
+from assistant.events import Answered, Event, TextToken
+from assistant.running import Emit, Running, in_words
+from assistant.steps import State, Step, Steps
 from assistant.tools.base import Turn
 from assistant.wording import compose, words
-from assistant.workspace import Found, Workspace
+from assistant.workspace import Workspace
 from encoders.errors import BodyMapsError, Cancelled
 
 if TYPE_CHECKING:
@@ -24,19 +23,6 @@ if TYPE_CHECKING:
 
     from assistant.study import Study
     from encoders.segmenters.base import Segmenter
-
-Emit = Callable[[Event], None]
-State = tuple[list[Any], dict[str, Found]]
-"""The messages of a conversation and its mended masks."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """A turn that can be taken back, and made again."""
-
-    answer: Answer
-    before: State
-    after: State
 
 
 class Assistant:
@@ -95,25 +81,18 @@ class Session:
         self.prior: Session | None = None
         """The session on an earlier CT of the same patient, see `set_prior`."""
         self._llm = llm
-        self._steps: list[_Step] = []
-        self._undone: list[_Step] = []
-        """What redo makes again, the next one last."""
+        self._steps = Steps()
         self._messages: list[Any] = []
-        self._turn: Turn | None = None
-        self._emit: Emit = _ignore
-        self._told = False
-        self._broken: Exception | None = None
-        self._calls: list[CallRecord] = []
-        self._results: list[Mapping[str, Any]] = []
+        self._running: Running | None = None
         self._lock = threading.RLock()
 
     @property
     def history(self) -> tuple[Answer, ...]:
-        return tuple(step.answer for step in self._steps)
+        return tuple(step.answer for step in self._steps.done)
 
     @property
     def can_redo(self) -> bool:
-        return bool(self._undone)
+        return bool(self._steps.undone)
 
     @cached_property
     def _agent(self) -> Any:
@@ -121,8 +100,8 @@ class Session:
 
         model = chat_model(self._llm)
         if isinstance(model, OfflinePlanner):
-            model.heard = lambda plan: self._understood(plan.understood)
-        return build_agent(model, self._run)
+            model.heard = lambda plan: self._current().understood(plan.understood)
+        return build_agent(model, lambda name, args: self._current().run(name, args))
 
     def ask(self, text: str, on_event: Emit | None = None) -> Answer:
         """Answer one request.
@@ -143,7 +122,7 @@ class Session:
         """
         with self._lock:
             self.workspace.cancelled.clear()
-            return self._by_hand(tool, dict(args), _in_words(tool, dict(args)))
+            return self._by_hand(tool, dict(args), in_words(tool, dict(args)))
 
     async def stream(self, text: str) -> AsyncIterator[Event]:
         """The events of one request, the answer last. Closing the iterator early cancels the work."""
@@ -209,22 +188,17 @@ class Session:
     def undo(self, steps: int = 1) -> None:
         """Forget the last turns. Masks stay, so asking again costs nothing."""
         with self._lock:
-            for _ in range(min(steps, len(self._steps))):
-                step = self._steps.pop()
-                self._undone.append(step)
-                self._go(step.before)
+            self._go(self._steps.back(steps))
 
     def redo(self, steps: int = 1) -> None:
         """Make turns again that were undone, as long as nothing else was asked since."""
         with self._lock:
-            for _ in range(min(steps, len(self._undone))):
-                step = self._undone.pop()
-                self._steps.append(step)
-                self._go(step.after)
+            self._go(self._steps.forth(steps))
 
-    def _go(self, state: State) -> None:
-        self._messages, mended = state
-        self.workspace.restore(mended)
+    def _go(self, state: State | None) -> None:
+        if state is not None:
+            self._messages, mended = state
+            self.workspace.restore(mended)
 
     def save_all(self, target: str | Path) -> Path:
         """Masks, findings, report and pictures into a folder, or into one file when `target` ends in .zip.
@@ -242,26 +216,24 @@ class Session:
 
         from assistant.agent import speak, tokens
 
-        started, before = self._begin(emit)
-        turn = self._turn
-        assert turn is not None
+        before, running = self._state(), self._begin(emit)
         try:
             messages = speak(self._agent, [*before[0], HumanMessage(text)])
         except (BodyMapsError, Cancelled):
             raise
         except Exception as error:
-            if self._llm is None or error is self._broken:
+            if self._llm is None or error is running.broken:
                 raise
             raise BodyMapsError(f"the language model did not answer: {_first_line(error)}") from error
         finally:
-            self._turn = None
+            self._running = None
         last = messages[-1]
         for sentence in last.response_metadata.get("removed", ()):
-            turn.warn(f"{words()['removed']} ({sentence})")
+            running.turn.warn(f"{words()['removed']} ({sentence})")
         for token in tokens(last.text):
             emit(TextToken(token))
-        answer = self._answer(turn, text, self._status(messages[len(before[0]) :]), last.text, started)
-        self._settle(turn, answer, before, messages)
+        answer = running.answer(text, last.text, messages[len(before[0]) :])
+        self._settle(running, answer, before, messages)
         emit(Answered(answer))
         return answer
 
@@ -269,107 +241,47 @@ class Session:
         """One tool as a step of the conversation, with the words that stand for it there."""
         from langchain_core.messages import AIMessage, HumanMessage
 
-        started, before = self._begin(_ignore)
-        turn = self._turn
-        assert turn is not None
+        before, running = self._state(), self._begin(_ignore)
         try:
-            result = self._run(tool, args)
+            result = running.run(tool, args)
         finally:
-            self._turn = None
+            self._running = None
         if "error" in result:
             raise BodyMapsError(str(result["error"]))
-        answer = self._answer(turn, request, self._status([]), compose(self._results), started)
-        self._settle(turn, answer, before, [*before[0], HumanMessage(request), AIMessage(answer.text)])
+        answer = running.answer(request, compose(running.results), [])
+        self._settle(running, answer, before, [*before[0], HumanMessage(request), AIMessage(answer.text)])
         return answer
 
-    def _begin(self, emit: Emit) -> tuple[float, State]:
-        """A new turn: when it began, and the state that it began with."""
+    def _state(self) -> State:
+        return self._messages, self.workspace.mended()
+
+    def _begin(self, emit: Emit) -> Running:
         prior = self.prior.workspace if self.prior is not None else None
-        self._turn = Turn(
-            self.workspace, out=self.out, history=self.history, prior=prior, redoable=len(self._undone)
-        )
-        self._emit, self._told, self._calls, self._results = emit, False, [], []
-        for warning in self.study.warnings if not self._steps else ():
-            self._turn.warn(warning)
-        return time.perf_counter(), (self._messages, self.workspace.mended())
+        redoable = len(self._steps.undone)
+        turn = Turn(self.workspace, out=self.out, history=self.history, prior=prior, redoable=redoable)
+        for warning in self.study.warnings if not self._steps.done else ():
+            turn.warn(warning)
+        self._running = Running(turn, emit)
+        return self._running
 
-    def _answer(self, turn: Turn, request: str, status: str, text: str, started: float) -> Answer:
-        return Answer(
-            request=request,
-            status=status,
-            text=text,
-            findings=tuple(turn.findings.values()),
-            calls=tuple(self._calls),
-            warnings=tuple(turn.warnings),
-            seconds=time.perf_counter() - started,
-            results=tuple(self._results),
-        )
+    def _current(self) -> Running:
+        assert self._running is not None, "tools run only while a question is answered"
+        return self._running
 
-    def _settle(self, turn: Turn, answer: Answer, before: State, messages: list[Any]) -> None:
+    def _settle(self, running: Running, answer: Answer, before: State, messages: list[Any]) -> None:
         """Make a turn a step of the history; going back or forth is none."""
-        if any(call.tool in ("undo", "redo") for call in self._calls):
-            self.undo(turn.undone)
-            self.redo(turn.redone)
+        if any(call.tool in ("undo", "redo") for call in running.calls):
+            self.undo(running.turn.undone)
+            self.redo(running.turn.redone)
             return
         self._messages = messages
-        self._steps.append(_Step(answer, before, (messages, self.workspace.mended())))
-        self._undone.clear()
-
-    def _run(self, name: str, args: dict[str, Any]) -> Mapping[str, Any]:
-        """Run one tool of the current turn, with its events and its record."""
-        turn, index = self._turn, len(self._calls)
-        assert turn is not None, "tools run only while a question is answered"
-        if not index:
-            self._understood(_in_words(name, args))
-        self._emit(ToolStarted(index, name, args))
-        work, emit = self.workspace, self._emit
-        turn.progress = lambda fraction, what: emit(ToolProgress(index, name, fraction, what))
-        started, looked_up, computed = time.perf_counter(), work.looked_up, work.computed
-        try:
-            result = tools()[name].call(turn, args)
-        except Exception as error:
-            self._broken = error  # ours, not the language model's
-            raise
-        seconds = time.perf_counter() - started
-        cached = work.looked_up > looked_up and work.computed == computed
-        self._calls.append(CallRecord(name, args, seconds, cached))
-        self._results.append(result)
-        emit(ToolFinished(index, name, seconds, cached, dict(result)))
-        return result
-
-    def _understood(self, text: str) -> None:
-        """Say once a turn what the request was taken to mean."""
-        if text and not self._told:
-            self._told = True
-            self._emit(Understood(text))
-
-    def _status(self, messages: list[Any]) -> str:
-        """act when something was done; clarify when all that was asked for is beyond the segmenter."""
-        plans = [m.response_metadata["plan"] for m in messages if m.response_metadata.get("plan")]
-        if self._results:
-            return "clarify" if all(map(_beyond, self._results)) else "act"
-        if plans:
-            return str(plans[-1]["status"])
-        return "clarify" if messages[-1].text.rstrip().endswith("?") else "chat"
+        self._steps.add(Step(answer, before, self._state()))
 
 
 def _opened(study: str | Path | Study) -> Study:
     from assistant.study import open_study
 
     return open_study(Path(study)) if isinstance(study, (str, Path)) else study
-
-
-def _beyond(result: Mapping[str, Any]) -> bool:
-    """Whether a tool could do nothing of what was asked: an error, or only what the segmenter cannot find."""
-    asked = [r for r in result.get("findings", ()) if r["structure"] not in result.get("context", ())]
-    return "error" in result or (bool(result.get("unsupported")) and not asked and "report" not in result)
-
-
-def _in_words(name: str, args: Mapping[str, Any]) -> str:
-    parts = [name, *(str(t) for t in args.get("targets", ()))]
-    if args.get("within"):
-        parts.append(f"within {args['within']}")
-    return " ".join([*parts, *(str(m) for m in args.get("measures", ()))]).replace("_", " ")
 
 
 def _plain(points: Sequence[Sequence[float]]) -> list[list[float]]:

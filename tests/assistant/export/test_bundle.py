@@ -144,9 +144,9 @@ def test_structured_report_is_taken_along(asked, tmp_path):
 
 
 def test_second_lesion_has_a_name_of_its_own(asked, tmp_path):
-    step, liver = asked._steps[0], asked.history[0].findings[0]
+    step, liver = asked._steps.done[0], asked.history[0].findings[0]
     two = replace(step.answer, findings=(liver, replace(liver, label="liver 2")))
-    asked._steps[0] = replace(step, answer=two)
+    asked._steps.done[0] = replace(step, answer=two)
     asked.save_all(tmp_path)
     assert {p.name for p in (tmp_path / "masks").iterdir()} >= {"liver.nii.gz", "liver_2.nii.gz"}
 
