@@ -1,6 +1,7 @@
 import pytest
 
-from assistant.middleware.grounding import Facts, ground, structures_in, supported
+from assistant.middleware.facts import Facts
+from assistant.middleware.grounding import ground, structures_in, supported
 from prompts.ontology import normalise
 
 
