@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 
 from .anatomy import ROMAN
 from .files import data
-from .lexicon import Lexicon
-from .meaning import NOMINAL, Tag
-from .tokens import Token
+from .meaning import NOMINAL
+from .place import Place, means
 from .trie import Entry
 
 _COUNTED = frozenset({"two", "three", "four"})  # "the three biggest": no pronoun
@@ -28,72 +25,6 @@ _ADJECTIVES = frozenset({"wide", "broad", "long", "tall", "thick", "dense"})  # 
 _ATTRIBUTES = frozenset({"hypodense", "hyperdense", "hypoattenuating", "hyperattenuating"})
 _STATES = frozenset({"open", "closed", "#", "compression"})  # findings only at the end: "portal vein open?"
 _ASKING = frozenset({"is", "be", "are", "was", "were"})
-_WHOLE = frozenset(
-    {"whole", "entire", "complete", "completely", "full", "fully", "entirely", "all", "wholly", "totally"}
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A stretch of tokens that may have a meaning, with what was read before it."""
-
-    tokens: Sequence[Token]
-    keys: Sequence[str]
-    start: int
-    stop: int
-    before: Sequence[Tag]
-    known: Lexicon
-
-    @property
-    def span(self) -> Sequence[Token]:
-        return self.tokens[self.start : self.stop]
-
-    @property
-    def words(self) -> list[str]:
-        return list(self.keys[self.start : self.stop])
-
-    @property
-    def single(self) -> bool:
-        return self.stop == self.start + 1
-
-    @cached_property
-    def following(self) -> Token | None:
-        return self.tokens[self.stop] if self.stop < len(self.tokens) else None
-
-    @cached_property
-    def last(self) -> Tag | None:
-        """The meaning before this one, fillers left out."""
-        return next((tag for tag in reversed(self.before) if tag.kind != "filler"), None)
-
-    @property
-    def ends(self) -> bool:
-        return self.following is None or self.following.kind == "sign"
-
-    @cached_property
-    def sentence(self) -> list[Tag]:
-        """The tags of the sentence that is being read, without what opens it."""
-        begins = max((n + 1 for n, tag in enumerate(self.before) if tag.kind == "seq"), default=0)
-        said = list(self.before[begins:])
-        while said and said[0].kind in ("again", "conj", "yes", "correction"):
-            said.pop(0)
-        return said
-
-    @property
-    def alone(self) -> bool:
-        """Whether nothing else is said in this sentence."""
-        return self.ends and all(t.kind in ("filler", "again", "conj", "yes") for t in self.sentence)
-
-    @property
-    def all_of_it(self) -> bool:
-        """As in "is the whole liver ...": it is asked whether all of something is there."""
-        return any(_WHOLE.intersection(t.keys) for t in self.sentence if t.kind in ("all", "filler"))
-
-    def after(self, *kinds: str) -> bool:
-        return self.last is not None and self.last.kind in kinds
-
-    def leads_to(self, *kinds: str) -> bool:
-        """Whether a meaning of one of these kinds can follow."""
-        return any(means(self.known, self.keys, self.stop, kind) for kind in kinds)
 
 
 def fits(entry: Entry, place: Place) -> bool:
@@ -102,12 +33,6 @@ def fits(entry: Entry, place: Place) -> bool:
         return False
     guard = _GUARDS.get(entry.kind)
     return guard is None or guard(entry, place)
-
-
-def means(known: Lexicon, keys: Sequence[str], place: int, kind: str, longer_than: int = 0) -> bool:
-    """Whether a phrase of a kind starts here, of more words than `longer_than`."""
-    found = known.trie.matches(keys, place)
-    return any(e.kind == kind for stop, entries in found if stop - place > longer_than for e in entries)
 
 
 def _struct(entry: Entry, at: Place) -> bool:

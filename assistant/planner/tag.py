@@ -9,9 +9,10 @@ from typing import Any
 
 from .anatomy import ROMAN
 from .files import data
-from .fitting import Place, fits, means
+from .fitting import fits
 from .lexicon import Lexicon, lexicon
 from .meaning import RANK, Tag
+from .place import Place, means
 from .policy import policy
 from .spelling import Speller
 from .tokens import Token, tokenise
