@@ -63,11 +63,6 @@ def test_lesions_and_where_they_lie(text: str, ids: list[str], within: list[str]
     assert list(target.within) == within
 
 
-def test_what_stands_before_holds_for_the_lesion() -> None:
-    (target,) = read("the second largest liver lesion")
-    assert (target.select, target.rank) == ("largest", 2)
-
-
 @pytest.mark.parametrize("text", ["spleen lesion", "brain tumour", "tumour of the urinary bladder"])
 def test_a_lesion_of_an_organ_without_a_class_is_missing(text: str) -> None:
     (target,) = read(text)
@@ -79,21 +74,6 @@ def test_a_lesion_of_an_organ_without_a_class_is_missing(text: str) -> None:
 def test_a_side_that_does_not_exist_is_missing(text: str) -> None:
     (target,) = read(text)
     assert target.missing is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "refers"),
-    [
-        ("it", "it"),
-        ("both", "them"),
-        ("the other one", "other"),
-        ("the left one", "side"),
-        ("the first one", "nth"),
-    ],
-)
-def test_phrases_that_point_back(text: str, refers: str) -> None:
-    (target,) = read(text)
-    assert target.refers == refers
 
 
 def test_a_tumour_alone_is_open() -> None:
