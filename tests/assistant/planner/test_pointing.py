@@ -34,9 +34,9 @@ def test_phrases_that_point_back(text: str, refers: str) -> None:
     assert {target.refers for target in read(text)} == {refers}
 
 
-def test_how_far_the_next_ones_go() -> None:
-    (target,) = read("the next 2")
-    assert (target.nth, target.rank) == (1, 2)
+def test_the_one_above_is_a_step_up() -> None:
+    (target,) = read("the one above")
+    assert (target.refers, target.nth, target.rank) == ("next", -1, 1)
 
 
 def test_the_new_ones_are_lesions() -> None:
