@@ -5,36 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .beginning import Beginning
 from .clause import Clause, Item
 from .files import data
 from .joining import Joiner
 from .lexicon import Lexicon
 from .meaning import NOMINAL, Tag
+from .negating import Negating
 from .sizes import SizeReader
 from .target import Target
 from .trie import Unsupported
 from .units import Size
-
-STRONG = frozenset(
-    [
-        "segment",
-        "measure",
-        "locate",
-        "find",
-        "detect",
-        "check",
-        "compare",
-        "screen",
-        "report",
-        "undo",
-        "undo_all",
-        "redo",
-        "export",
-        "correct",
-        "describe",
-    ]
-)
-WEAK = frozenset({"give", "exist", "show", "state"})
 
 
 def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
@@ -43,15 +24,12 @@ def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
     return builder.clauses()
 
 
-class _Builder(Joiner):
+class _Builder(Joiner, Negating, Beginning):
+    """Takes the tags of a request in, one step after the other."""
+
     def __init__(self, tags: Sequence[Tag], lexicon: Lexicon) -> None:
-        self.all = list(tags)
-        meant = [
-            tag for tag in tags if tag.kind != "filler" and not (tag.kind == "sign" and tag.value != "#")
-        ]
-        super().__init__(meant, lexicon)
+        super().__init__(tags, lexicon)
         self.sizes = SizeReader(self.tags)
-        self.done: list[Clause] = []
 
     def clauses(self) -> list[Clause]:
         place = 0
@@ -60,26 +38,24 @@ class _Builder(Joiner):
             if self.tags[place].kind != "seq":
                 self.clause.cover(self.tags[place:stop])
             place = stop
-        self._close()
+        self.close()
         return self.done
-
-    # ---- one step -------------------------------------------------------------------------------------
 
     def _step(self, place: int) -> int:
         tag = self.tags[place]
-        if self._anew(tag):
-            self._close()  # "start over with the spleen"
+        if self.anew(tag):
+            self.close()  # "start over with the spleen"
             return place + (tag.kind == "conj")
         if tag.kind == "seq":
             self.clause.question |= tag.keys[-1] == "?"
             if not self._nothing_yet() or self.clause.negated:
-                self._close()
+                self.close()
             elif tag.keys == (".",):
                 self.negation = None  # "never mind. the pancreas then"
             self.link = ""
             return place + 1
         if tag.kind == "neg":
-            return self._negate(place)
+            return self.negate(place)
         if tag.kind == "conj":
             chosen = self.by_extreme(place)
             if chosen is not None:
@@ -87,10 +63,10 @@ class _Builder(Joiner):
             late = self.late_host(place)
             if late is not None:
                 return late
-            if tag.keys == (",",) and self._history_ends(place):
-                self._close()
+            if tag.keys == (",",) and self.history_ends(place):
+                self.close()
                 return place + 1
-            if self._told(place):
+            if self.told(place):
                 self.add(Item("verb", "state", tag.text, keys=tag.keys))
             self.link = tag.keys[-1]
             if tag.keys == (",",) and self.negation == "not" and self._names_something(self.clause):
@@ -118,11 +94,11 @@ class _Builder(Joiner):
             return place + 1  # "to see and to measure"
         if tag.kind == "verb" and tag.keys == ("do",) and self.reader.kind(place + 1) == "neg":
             return place + 1  # "do not"
-        if tag.kind == "verb" and not (tag.value == "exist" and self._quantifies(place)):
+        if tag.kind == "verb" and not (tag.value == "exist" and self.quantifies(place)):
             self._verb(place)
             return place + 1
         if self.clause.negated and self.link and self.clause.items and tag.kind in ("only", "verb"):
-            self._close()
+            self.close()
         if tag.kind == "prep" and tag.keys == ("from",) and self.negation == "except":
             self.negation = None
             self.add(Item("from", True, tag.text))
@@ -149,28 +125,6 @@ class _Builder(Joiner):
             self.add(Item(tag.kind, tag.value, tag.text, keys=tag.keys))
         self.link = self.link if tag.kind in ("again", "only") else ""
         return place + 1
-
-    def _told(self, place: int) -> bool:
-        """As in "67 yo with colorectal cancer": of whom the lesions are told that follow."""
-        man = bool(self.clause.items) and all(item.kind in ("number", "unit") for item in self.clause.items)
-        if self.tags[place].keys != ("with",) or not (man or (place == 0 and not self.clause.items)):
-            return False
-        found, _ = self.reader.read(place + 1)
-        return bool(found) and all(target.lesion for target in found)
-
-    def _history_ends(self, place: int) -> bool:
-        """As in "known HCC, how big is the spleen?": a question follows what was told."""
-        told = (
-            self.clause.verbs() == ["state"] and bool(self.clause.targets) and not self.clause.of("measure")
-        )
-        told = told and all(target.lesion for target in self.clause.targets)
-        return told and self.reader.kind(place + 1) == "measure"
-
-    def _anew(self, tag: Tag) -> bool:
-        """Whether a new wish begins after everything is taken back."""
-        last = self.clause.items[-1] if self.clause.items else None
-        goes_on = tag.keys == ("with",) or (tag.kind == "verb" and tag.value != "undo_all")
-        return goes_on and last is not None and last.kind == "verb" and last.value == "undo_all"
 
     def _tight(self, place: int) -> bool:
         """Whether only "and" or "or" stands between this noun and the one before, and no article."""
@@ -209,59 +163,6 @@ class _Builder(Joiner):
     def _names_something(self, clause: Clause) -> bool:
         return any(item.negated for item in clause.items)
 
-    def _quantifies(self, place: int) -> bool:
-        """As in "any" before a noun of a clause that has its verb: no new clause."""
-        return (
-            self.tags[place].keys == ("any",)
-            and bool(self.clause.verbs())
-            and self.reader.head_follows(place + 1)
-        )
-
-    def _negate(self, place: int) -> int:
-        tag = self.tags[place]
-        following = self.tags[place + 1] if place + 1 < len(self.tags) else None
-        if tag.keys == ("no",) and following is not None and following.keys == ("no",):
-            return place + 1
-        if tag.keys == ("no",) and self._says_no(place):
-            self.add(Item("correction", "no", tag.text))
-            return place + 1
-        if tag.value == "replace":
-            self.negation = "not"
-            return place + 1
-        last = self.clause.items[-1] if self.clause.items else None
-        ends = following is None or following.kind == "seq"
-        if ends and tag.keys == ("not",) and last is not None and last.kind == "target":
-            self.clause.items[-1] = replace(last, negated=True)  # "the spleen, the liver not"
-            return place + 1
-        if (
-            following is not None
-            and following.kind == "verb"
-            and tag.value == "not"
-            and following.value != "exist"
-        ):
-            self._close()
-            self.clause.negated = True
-            self.negation = None
-            return place + 1
-        self.negation = tag.value
-        if following is not None and following.kind == "verb" and following.value == "exist":
-            return place + 2
-        return place + 1
-
-    def _says_no(self, place: int) -> bool:
-        """As in "no, the left one": an answer, not a negation."""
-        if any(before.keys != ("no",) for before in self.tags[:place]):
-            return False
-        raw = self.all
-        at = raw.index(self.tags[place])
-        nxt = raw[at + 1] if at + 1 < len(raw) else None
-        return nxt is not None and (
-            nxt.keys in ((",",), ("the",), (".",), ("?",), ("!",), ("i",))
-            or nxt.kind in ("correction", "neg")
-        )
-
-    # ---- verbs ----------------------------------------------------------------------------------------
-
     def _verb(self, place: int) -> None:
         tag = self.tags[place]
         if tag.value == "report" and place and self.tags[place - 1].kind == "prep":
@@ -274,10 +175,10 @@ class _Builder(Joiner):
                 replace(item, value="exist") if item.value == "state" else item for item in self.clause.items
             ]
             return  # "there is a cyst, isn't there?"
-        starts = self._starts_clause(place)
+        starts = self.starts_clause(place)
         if starts:
             link = self.link
-            self._close()
+            self.close()
             self.link = ""
             self.clause.leading = link
         if self.negation and not starts and not self.clause.has_content:
@@ -292,82 +193,13 @@ class _Builder(Joiner):
         after_target = last is not None and last.kind == "target" and not self.link
         return after_target and bool(self.clause.verbs()) and tag.keys in _RESULTS
 
-    def _starts_clause(self, place: int) -> bool:
-        """A verb opens a new clause when the one before has something to do already."""
-        tag = self.tags[place]
-        if self.clause.negated:
-            return bool(self.clause.items) and (
-                bool(self.link) or (tag.value in STRONG and self._target_follows(place))
-            )
-        if tag.value == "detect" and tag.keys[0].endswith("ing") and "check" in self.clause.verbs():
-            return False  # "go through the kidneys, looking for masses"
-        named = bool(self.clause.items) and self.clause.items[-1].kind == "target"
-        if named and not self.link and tag.keys in _PLACES:
-            return False  # "give me the tumor's location in the pancreas"
-        if self.clause.items and not self.clause.verbs() and all(item.negated for item in self.clause.items):
-            return False  # "leave out the ribs and segment the bones"
-        if tag.value == "measure" and {item.kind for item in self.clause.items} == {"measure"}:
-            return False  # "how many centimetres does the spleen measure"
-        if tag.value == "compare" and tag.keys[0] in _BETWEEN and self.clause.has_content:
-            return False
-        asked = bool(self.clause.of("measure")) and not self.clause.verbs()
-        if tag.value == "compare" and asked and not self.link:
-            return False  # "how does the density of the liver compare to that of the spleen"
-        if self.clause.has_content and not self.clause.verbs() and not self.link and self._only_targets():
-            return False
-        if not self.clause.has_content:
-            return bool(self.clause.verbs()) and self.link != "" and tag.value in STRONG
-        if tag.value in STRONG:
-            return bool(self.link) or self._target_follows(place)
-        if tag.value == "exist" and tag.keys == ("any",):  # "pancreas: volume, any mass"
-            return bool(self.link and self.clause.of("measure")) and self.reader.head_follows(place + 1)
-        return bool(self.link)
-
-    def _only_targets(self) -> bool:
-        return all(item.kind in ("target", "prep") and not item.negated for item in self.clause.items)
-
-    def _target_follows(self, place: int) -> bool:
-        """A noun stands after this verb before the next one: the verb has an object of its own."""
-        for tag in self.tags[place + 1 :]:
-            if tag.kind in ("verb", "seq"):
-                return False
-            if tag.kind in NOMINAL:
-                return True
-        return False
-
-    # ---- targets --------------------------------------------------------------------------------------
-
-    # ---- bookkeeping ----------------------------------------------------------------------------------
-
-    def _asks(self, start: int) -> bool:
-        """Whether the words before a clause open a question: "is it over 2 cm"."""
-        at = next((n for n, tag in enumerate(self.all) if tag.start >= start), 0)
-        while at > 0 and self.all[at - 1].kind == "filler":
-            at -= 1
-            if self.all[at].keys[0] in _ASKING:
-                return True
-        return False
-
-    def _close(self) -> None:
-        clause = self.clause
-        if clause.items or clause.unknown:
-            clause.question |= self._asks(clause.start)
-            clause.text = " ".join(item.text for item in clause.items)
-            self.done.append(clause)
-        self.clause = Clause()
-        self.negation = None
-
 
 def _says_all(item: Item) -> bool:
     return item.text.lower().startswith(("every", "all "))  # "everything in the abdomen"
 
 
-_ASKING = frozenset({"is", "be", "are", "was", "were", "does", "do", "did", "has", "have"})
 _TAG_QUESTIONS = (("is", "not", "there"), ("are", "not", "there"), ("is", "there", "not"))
-# Words of comparison that stand between the two things.
-_BETWEEN = ("vs", "versus", "divided", "compared", "relative", "against", "in", "as")
 _BROAD = frozenset({"arteries", "veins", "vessels", "muscles", "bones"})
-_PLACES = (("location",), ("position",), ("site",))
 _RESULTS = (
     ("mask",),
     ("segmentation",),
