@@ -59,7 +59,7 @@ def restated(wish: Wish, following: Wish) -> bool:
 
 def is_history(wish: Wish, following: Wish) -> bool:
     """Lesions that are only told of, before a wish for something named: "known RCC, measure the right renal mass"."""
-    told = wish.verb == "state" and bool(wish.targets) and all(t.lesion for t in wish.targets)
+    told = wish.verb == "state" and bool(wish.targets) and all(t.lesion or t.missing for t in wish.targets)
     wanted = bool(following.targets) and not any(t.refers or t.open for t in following.targets)
     return told and wanted and (following.tool is not None or bool(following.senses))
 

@@ -92,7 +92,7 @@ class Beginning(Making):
         if self.tags[place].keys != ("with",) or not (man or (place == 0 and not self.clause.items)):
             return False
         found, _ = self.reader.read(place + 1)
-        return bool(found) and all(target.lesion for target in found)
+        return bool(found) and all(target.lesion or target.missing for target in found)
 
     def history_ends(self, place: int) -> bool:
         """As in "known HCC, how big is the spleen?": a question follows what was told."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .beginning import Beginning
 from .clause import Clause, Item
+from .correcting import Correcting
 from .files import data
 from .joining import Joiner
 from .lexicon import Lexicon
@@ -24,7 +25,7 @@ def read_clauses(tags: Sequence[Tag], lexicon: Lexicon) -> list[Clause]:
     return builder.clauses()
 
 
-class _Builder(Joiner, Negating, Beginning):
+class _Builder(Joiner, Negating, Beginning, Correcting):
     """Takes the tags of a request in, one step after the other."""
 
     def __init__(self, tags: Sequence[Tag], lexicon: Lexicon) -> None:
@@ -54,6 +55,10 @@ class _Builder(Joiner, Negating, Beginning):
                 self.negation = None  # "never mind. the pancreas then"
             self.link = ""
             return place + 1
+        if tag.kind == "correction" or (tag.keys == ("no",) and self.set_apart(place)):
+            corrected = self.corrected(place)
+            if corrected is not None:
+                return corrected
         if tag.kind == "neg":
             return self.negate(place)
         if tag.kind == "conj":
@@ -167,6 +172,8 @@ class _Builder(Joiner, Negating, Beginning):
         tag = self.tags[place]
         if tag.value == "report" and place and self.tags[place - 1].kind == "prep":
             return  # "in the report"
+        if tag.keys == ("report",) and "export" in self.clause.verbs() and not self._object_follows(place):
+            return  # "export the masks and the report"
         if self._names_result(tag):
             self.add(Item("result", tag.value, tag.text))
             return
@@ -186,6 +193,9 @@ class _Builder(Joiner, Negating, Beginning):
         apart = self.link and all(item.negated for item in self.clause.items)
         self.negation = None if self.negation != "except" or starts or apart else self.negation
         self.add(Item("verb", tag.value, tag.text, keys=tag.keys))
+
+    def _object_follows(self, place: int) -> bool:
+        return self.reader.kind(place + 1) == "measure" or self.reader.head_follows(place + 1)
 
     def _names_result(self, tag: Tag) -> bool:
         """As in "The left kidney mask": the noun, not a wish, when the clause has its verb already."""

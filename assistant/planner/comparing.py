@@ -30,6 +30,8 @@ def comparison(clause: Clause, base: Wish, measures: list[Item]) -> Wish | None:
         return replace(
             base, tool="compare", senses=kept or (), comparison="prior", extra=base.extra | {"study": "prior"}
         )
+    if "distance" in senses and set(clause.verbs()) & {"compare"}:
+        return None  # "tumor vs. duodenum: how close?"
     if base.tool == "compare" or "compare" in clause.verbs():
         return replace(base, tool="compare", senses=senses or _dimension(compar), comparison="structures")
     if PREDICATES & set(senses):

@@ -87,6 +87,8 @@ def _measure(entry: Entry, at: Place) -> bool:
     word = at.span[0].key
     if at.words in (["3", "d"], ["three", "d"]):
         return at.alone or (at.after("conj", "measure") and at.following is None)
+    if entry.value == "count" and at.words[-1] == "one" and at.leads_to("prep"):
+        return any(t.keys[0] in _ASKING for t in at.sentence)  # "only the ones in the right lung"
     if not at.single:
         return True
     if word in _ADJECTIVES:

@@ -129,8 +129,9 @@ def _base(clause: Clause) -> Wish:
         tool, verb = "locate", "locate"  # "which kidney contains the tumor?"
         flags.add("inside")
     targets = tuple(clause.targets)
-    if tool == "locate" and asks_which(clause) and first.plain and others and others[-1].refers:
-        targets = tuple(others)  # "which part of the pancreas is it in?"
+    asked = asks_which(clause) or "inside" in flags
+    if tool == "locate" and asked and first.plain and others and others[-1].refers:
+        targets = tuple(others)  # "which part of the pancreas is it in?", "where in the pancreas it lies"
     sought = [two.value for one, two in pairs if _is_for(one) and two.kind == "target"]
     if verb in ("check", "measure", "find") and any(target.missing for target in sought):
         beside = tuple(id for target in clause.targets if target.plain for id in target.ids)

@@ -23,7 +23,7 @@ def _without_number(clause: Clause, measures: list[Item]) -> list[Item]:
     for item in measures:
         at = next(n for n, other in enumerate(clause.items) if other is item)
         after = clause.items[at + 1] if at + 1 < len(clause.items) else None
-        if item.keys == ("how", "many") and after is not None and after.kind == "measure":
+        if item.keys == ("how", "many") and after is not None and after.kind == "measure" and not after.link:
             continue
         apart = item.keys[:2] == ("how", "many") and item.value == "diameter" and between
         kept.append(replace(item, value="distance") if apart and len(clause.targets) > 1 else item)
@@ -118,7 +118,9 @@ def groups(items: Sequence[Item], measures: list[Item]) -> list[tuple[list[Targe
                 made.append(([], [item.value]))
             else:
                 senses.append(item.value)
-        elif item.value.refers == "select" and targets and (len(senses) > 1 or senses == ["count"]):
+        elif item.value.refers == "select" and (
+            (targets and senses == ["count"]) or (len(senses) > 1 and (targets or senses[0] == "count"))
+        ):
             sense = senses.pop() if len(senses) > 1 else "size"
             made.append(([item.value], [sense]))  # "number and size of the largest", "count, biggest"
         elif not measure_first and senses and _measure_follows(wanted, place):

@@ -42,6 +42,11 @@ class Negating(Making):
             return place + 2
         return place + 1
 
+    def set_apart(self, place: int) -> bool:
+        """As in "..., no, the left one": "no" by itself."""
+        following = self.tags[place + 1] if place + 1 < len(self.tags) else None
+        return following is not None and (following.keys == (",",) or following.kind == "correction")
+
     def _says_no(self, place: int) -> bool:
         """As in "no, the left one": an answer, not a negation."""
         if any(before.keys != ("no",) for before in self.tags[:place]):

@@ -21,6 +21,7 @@ _ABBREVIATED = re.compile(
 )
 _NUMBER_OF = re.compile(r"(?<=\w )nos?\.(?=\s|$)", re.IGNORECASE)  # "lesions no. and size"
 _ASSIGNED = re.compile(r"(?<=[^\W\d])={1,2}(?=\w)")  # max_mm=20
+_SLASHED = re.compile(r"\b(?:(w)/o|(w)/|y/o)(?=\s)", re.IGNORECASE)  # without, with, years old
 _QUERY = re.compile(r"(?<=\w)\?(?=\w)")  # /volume?organ=liver
 _SPAN = re.compile(r"(?<=[A-Za-z]\d):(?=[A-Za-z_]*\d)")  # T5:T7
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
@@ -100,6 +101,7 @@ def tokenise(text: str) -> list[Token]:
     text = unicodedata.normalize("NFC", text)
     text = _SPAN.sub("-", _ZERO_WIDTH.sub("", text))
     text = _APOSTROPHES.sub(r'"\1"', text)
+    text = _SLASHED.sub(lambda found: "without" if found[1] else "with" if found[2] else "yo", text)
     text = _ASSIGNED.sub(" ", _QUERY.sub(" ", text))
     text = _NUMBER_OF.sub("number", text)
     text = _ABBREVIATED.sub(

@@ -67,3 +67,8 @@ def test_a_single_quotation_mark_quotes_nothing() -> None:
 
 def test_keys_leave_out_signs() -> None:
     assert keys("portal- and splenic vein, please") == ("portal", "and", "splenic", "vein", "please")
+
+
+def test_slashed_words() -> None:
+    assert keys("woman w/ cysts") == ("woman", "with", "cyst")
+    assert keys("kidneys w/o cysts")[1] == "without"
