@@ -14,7 +14,7 @@ import yaml
 
 from encoders.learning.text import misspell
 from encoders.segmenters.base import Mask, Progress, part_of
-from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.segmenters.embedded import MEANT, EmbeddedSegmenter
 from encoders.volume import Volume
 from eval.tables import markdown
 from prompts.ontology import ontology
@@ -64,16 +64,22 @@ def agreement(one: Mask, other: Mask) -> float:
 
 
 def measure(
-    segmenter: EmbeddedSegmenter, volume: Volume, structures: list[str], progress: Progress | None = None
+    segmenter: EmbeddedSegmenter,
+    volume: Volume,
+    structures: list[str],
+    progress: Progress | None = None,
+    meant: float = MEANT,
 ) -> dict[str, Any]:
-    """{"rows": [...], "agreement": ..., "right": ..., "unnamed_agreement": ...}: every phrasing on one CT."""
+    """{"rows": [...], "agreement": ..., "right": ..., "unnamed_agreement": ...}: every phrasing on one CT.
+
+    meant: see `EmbeddedSegmenter.segment_phrases`; 1 has every phrase that is no known name drawn by its own embedding.
+    """
     rows, unnamed = [], []
     for number, structure in enumerate(structures):
         report = part_of(progress, number / len(structures), (number + 1) / len(structures))
         phrases = phrasings(structure)
-        masks = segmenter.segment_phrases(
-            volume, [structure, *phrases], report
-        )  # its id is the canonical prompt
+        # a structure's id is its canonical prompt
+        masks = segmenter.segment_phrases(volume, [structure, *phrases], report, meant)
         same = np.array([agreement(masks[phrase], masks[structure]) for phrase in phrases])
         near = [segmenter.nearest(phrase) for phrase in phrases]
         others = same[[similarity < 1 for _, similarity in near]]
@@ -102,7 +108,7 @@ def measure(
 
 def table(result: dict[str, Any]) -> str:
     header = ["structure", "phrasings", "right structure", "mean Dice", "worst Dice", "worst phrasing"]
-    header += ["by embedding alone", "their mean Dice"]
+    header += ["without a known name", "their mean Dice"]
     keys = [
         "structure",
         "phrasings",

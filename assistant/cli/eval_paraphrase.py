@@ -18,11 +18,15 @@ def paraphrase(
         list[str] | None, typer.Option("--structure", "-t", help="Default: all that the model offers.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("paraphrase.json"),
+    encoder: Annotated[
+        bool,
+        typer.Option("--encoder", help="Draw each phrase that is no known name by its own text embedding."),
+    ] = False,
 ) -> None:
     """Ask the embedded model for each structure in 20 ways and compare the masks with the canonical prompt's."""
     from assistant.demo import demo_study
     from assistant.study import open_study
-    from encoders.segmenters.embedded import EmbeddedSegmenter
+    from encoders.segmenters.embedded import MEANT, EmbeddedSegmenter
     from eval.paraphrase import measure, table
 
     segmenter = EmbeddedSegmenter()
@@ -33,6 +37,6 @@ def paraphrase(
     with clean_stdout() as stdout:
         opened = open_study(demo_study() if str(study) == "demo" else study)
         with Bar() as bar:
-            result = measure(segmenter, opened.volume, ids, bar.progress)
+            result = measure(segmenter, opened.volume, ids, bar.progress, 1.0 if encoder else MEANT)
         save_json(result, out)
         print(table(result), file=stdout)

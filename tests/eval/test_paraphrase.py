@@ -27,7 +27,7 @@ class Hears:
         known = "liver" in phrase or "spleen" in phrase
         return ("liver" if "liver" in phrase else "spleen"), 1.0 if known else 0.5
 
-    def segment_phrases(self, volume, phrases, progress):
+    def segment_phrases(self, volume, phrases, progress, meant):
         progress(1.0, "drawing")
         return {phrase: self.masks[self.nearest(phrase)[0]] for phrase in phrases}
 

@@ -12,6 +12,7 @@ from scipy import ndimage
 from encoders.checkpoints import save_model
 from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
+from encoders.learning.text import misspell
 from encoders.segmenters import embedded, registry
 from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.text.embedded import EmbeddedTextEncoder
@@ -149,10 +150,10 @@ def listening(two_passes):
 
 
 def test_phrases_together_have_the_masks_that_each_has_alone(listening, volume):
-    together = listening.segment_phrases(volume, PHRASES)
+    together = listening.segment_phrases(volume, PHRASES, meant=1)
     assert list(together) == PHRASES
     for phrase, mask in together.items():
-        alone = listening.segment_phrase(volume, phrase)
+        alone = listening.segment_phrases(volume, [phrase], meant=1)[phrase]
         assert (alone.structure, alone.box) == (mask.structure, mask.box)
         assert (alone.voxels == mask.voxels).all()
         assert alone.confidence == pytest.approx(mask.confidence)
@@ -173,6 +174,17 @@ def test_a_name_is_the_canonical_prompt(listening, volume):
     assert {m.structure for m in masks.values()} == set(canonical)
 
 
+def test_a_phrase_that_means_a_structure_has_its_mask_less_surely(listening, volume):
+    canonical = listening.segment(volume, ["kidney_left"])["kidney_left"]
+    near = listening.nearest("left kidny")[1]
+    assert near < 1
+    sure = listening.segment_phrases(volume, ["left kidny"], meant=near)["left kidny"]
+    assert (sure.full() == canonical.full()).all()
+    assert sure.confidence == pytest.approx(near * canonical.confidence)
+    unsure = listening.segment_phrases(volume, ["left kidny"], meant=near + 1e-6)["left kidny"]
+    assert not (unsure.full() == canonical.full()).all()
+
+
 def test_the_windows_of_a_structure_are_read_once_for_all_phrases(listening, volume, monkeypatch):
     read = []
     features = listening.detail.features
@@ -181,14 +193,16 @@ def test_the_windows_of_a_structure_are_read_once_for_all_phrases(listening, vol
     once = len(read)
     assert once
     read.clear()
-    listening.segment_phrases(volume, PHRASES[:4])
+    listening.segment_phrases(volume, PHRASES[:4], meant=1)
     assert len(read) == once
 
 
 def test_a_phrase_stays_near_the_first_mask_of_its_structure(listening, segmenter, volume):
     first = segmenter.segment(volume, ["kidney_left"])["kidney_left"].full()
     away = ndimage.distance_transform_edt(~first) * 3.0
-    assert away[listening.segment_phrase(volume, "left kidny").full()].max() <= 12 + 8
+    assert (
+        away[listening.segment_phrases(volume, ["left kidny"], meant=1)["left kidny"].full()].max() <= 12 + 8
+    )
 
 
 def test_vertebrae_are_counted_once_a_study(tiny_model, tmp_path, volume, monkeypatch):
@@ -258,6 +272,15 @@ def test_phrases_land_at_their_structure(phrase, structure):
     found, similarity = EmbeddedSegmenter().nearest(phrase)
     assert found == structure
     assert similarity > 0.5
+
+
+def test_misspelt_names_mean_their_structure_and_unknown_names_mean_none():
+    shipped, rng = EmbeddedSegmenter(), np.random.default_rng(3)
+    for structure in ("liver", "kidney_left", "pancreas", "vertebrae_L3", "urinary_bladder"):
+        heard = [shipped.nearest(misspell(name, rng)) for name in ontology().names(structure)]
+        assert np.mean([found == structure and near >= embedded.MEANT for found, near in heard]) > 0.9
+    for structure in ("appendix", "brain", "thyroid_gland", "renal_artery_left"):
+        assert shipped.nearest(ontology()[structure].name)[1] < embedded.MEANT
 
 
 def test_every_id_is_its_own_canonical_prompt():
