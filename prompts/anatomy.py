@@ -41,8 +41,7 @@ def _long() -> tuple[str, ...]:
 
 @cache
 def _names(word: str) -> bool:
-    """Whether a word is one of anatomy, or a longer one of them with a typing error (two in a very long one)."""
+    """Whether a word is one of anatomy, or a longer one of them with a typing error."""
     if word in _vocabulary() or len(word) < 4:
         return word in _vocabulary()
-    errors = 1 if len(word) < 9 else 2
-    return process.extractOne(word, _long(), scorer=OSA.distance, score_cutoff=errors) is not None
+    return process.extractOne(word, _long(), scorer=OSA.distance, score_cutoff=1) is not None

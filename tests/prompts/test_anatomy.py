@@ -20,6 +20,7 @@ from prompts.ontology import normalise, ontology, request_words
         ("display splene only", "splene"),
         ("which voxels are the IVC", "ivc"),
         ("colour in the colon", "colon"),
+        ("my supervisor wants the superoir mesenteric artery", "superoir mesenteric artery"),
         ("hello there", "hello there"),
     ],
 )
