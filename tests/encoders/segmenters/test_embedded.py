@@ -281,6 +281,7 @@ def test_misspelt_names_mean_their_structure_and_unknown_names_mean_none():
         assert np.mean([found == structure and near >= embedded.MEANT for found, near in heard]) > 0.9
     for structure in ("appendix", "brain", "thyroid_gland", "renal_artery_left"):
         assert shipped.nearest(ontology()[structure].name)[1] < embedded.MEANT
+    assert shipped.nearest("hepatic segment")[1] < embedded.MEANT < shipped.nearest("segment the liver")[1]
 
 
 def test_every_id_is_its_own_canonical_prompt():
