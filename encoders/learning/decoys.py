@@ -30,13 +30,12 @@ def sheet(shapes: tuple[Shape, ...], spacing: float, rng: np.random.Generator) -
 def tube(spacing: float, rng: np.random.Generator) -> Tensor:
     """(n, n, n) share of each voxel that a winding tube fills, 2 to 8 mm wide and 15 to 50 mm long, n odd."""
     length, radius = float(rng.uniform(15, 50)), float(rng.uniform(1, 4))
-    step, steps = 1.5, 0
+    step = 1.5
     way = [np.zeros(3)]
     heading = rng.normal(size=3)
-    while steps * step < length:
+    for _ in range(int(np.ceil(length / step))):
         heading = heading / np.linalg.norm(heading) + 0.25 * rng.normal(size=3)
         way.append(way[-1] + step * heading / np.linalg.norm(heading))
-        steps += 1
     points = np.array(way) - way[len(way) // 2]
     half = int(np.ceil((np.abs(points).max() + radius) / spacing)) + 1
     axis = (torch.arange(2 * half + 1, dtype=torch.float32) - half) * spacing
