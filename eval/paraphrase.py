@@ -14,7 +14,8 @@ import yaml
 
 from encoders.learning.text import misspell
 from encoders.segmenters.base import Mask, Progress, part_of
-from encoders.segmenters.embedded import MEANT, EmbeddedSegmenter
+from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.segmenters.hearing import MEANT
 from encoders.volume import Volume
 from eval.tables import markdown
 from prompts.ontology import ontology

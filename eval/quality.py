@@ -15,16 +15,20 @@ import numpy as np
 
 from encoders.postprocess import plausible
 from encoders.segmenters.base import Mask
-from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.segmenters.embedded import PASSES, EmbeddedSegmenter
 from encoders.volume import Volume
 from eval.calibration import calibrate
 from eval.dataset import references
 from eval.held_out import held_out_cases, score_case, volume_of
+from eval.lesion_rules import Chosen, choose_rules
 from eval.scores import score
 from eval.tables import markdown
+from prompts.ontology import ontology
 
 VALIDATED_DICE = 0.80
 EXPERIMENTAL_DICE = 0.30
+SENSITIVITY, FALSE_A_SCAN = 0.80, 1.0
+"""For lesions of 10 mm and more: what makes one worth offering."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,29 @@ def entry(structure: str, scores: Sequence[Score], looked_plausible: bool) -> di
     return {"level": "unsupported", "dice": None, "cases": 0, "note": "no reference, and not plausible"}
 
 
+def lesion_entry(chosen: Chosen) -> dict[str, Any]:
+    """One lesion of `quality.json`: offered when enough planted ones are found with few false ones."""
+    good = chosen.sensitivity >= SENSITIVITY and chosen.false_a_scan <= FALSE_A_SCAN
+    note = (
+        f"{chosen.found} of {chosen.lesions_of_10_mm} planted lesions of 10 mm or more were found, with "
+        f"{chosen.false_a_scan:.2g} false ones a scan; never measured on real lesions"
+    )
+    return {"level": "experimental" if good else "unsupported", "dice": None, "cases": 0, "note": note}
+
+
 def measure_quality(
-    weights: Path, detail: Path | None, recipe: Path, data: Path, demo: Path
+    weights: Path, closer: Sequence[Path], recipe: Path, data: Path, demo: Path, planted: Path | None = None
 ) -> dict[str, Any]:
     """The content of `quality.json`: a level per trained structure and every score behind it.
 
-    weights, detail: files of `bodymaps train`, the second pass may be None. recipe, data: as in training of the last
-    pass. demo: a case folder with ct.nii.gz and STL.
+    weights, closer: files of `bodymaps train`, of the first pass and of those after it. recipe, data: as in training of
+    the last pass. demo: a case folder with ct.nii.gz and STL. planted: a data set with lesions in a held-out CT, on
+    which the rules for lesions are chosen; without one none is offered.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
 
-    segmenter = EmbeddedSegmenter(weights, detail)
+    segmenter = EmbeddedSegmenter(weights, closer)
     trained = sorted(segmenter.supported())
     study = open_study(demo / "ct.nii.gz")
     truths = dict(references(demo, study.volume.shape))
@@ -96,8 +111,13 @@ def measure_quality(
             for row in score_case(found_masks, case, volume)
         ]
     table = {name: entry(name, scores, fits.get(name, False)) for name in trained}
+    chosen = choose_rules(segmenter, planted) if planted else {}
+    for organ in chosen.values():
+        table |= {lesion: lesion_entry(organ) for lesion in organ.lesions}
     return {
         "structures": table,
+        "lesions": {lesion: organ.rule for organ in chosen.values() for lesion in organ.lesions},
+        "planted": {name: asdict(organ) for name, organ in chosen.items()},
         "scores": [asdict(s) for s in scores],
         "calibration": _calibrations(weights, segmenter, content, data),
     }
@@ -106,13 +126,15 @@ def measure_quality(
 def _calibrations(
     weights: Path, both: EmbeddedSegmenter, recipe: dict[str, Any], data: Path
 ) -> dict[str, Any]:
-    """{"first": ..., "second": ...}: each pass on the held-out cases at its own spacing."""
-    alone = EmbeddedSegmenter(weights, None)
+    """{"first": ..., "second": ...}: each pass on the held-out cases at its own spacing, where it draws organs."""
+    alone = EmbeddedSegmenter(weights, ())
     cases = held_out_cases(recipe, data, alone.model.config.spacing_mm)
     made = {"first": calibrate(alone, cases, alone.model.config.structures)}
-    if both.detail is not None:
-        cases = held_out_cases(recipe, data, both.detail.config.spacing_mm)
-        made["second"] = calibrate(both, cases, both.refined)
+    for number, (name, one) in enumerate(zip(PASSES, both.passes, strict=False)):
+        organs = [s for s, n in both.drawn.items() if n == number and ontology()[s].kind != "lesion"]
+        if number and organs:
+            cases = held_out_cases(recipe, data, one.model.config.spacing_mm)
+            made[name] = calibrate(both, cases, organs)
     return made
 
 

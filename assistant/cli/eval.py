@@ -83,13 +83,21 @@ def quality(
     detail: Annotated[
         Path | None, typer.Option(help="Weights of the second pass. Default: the first pass alone.")
     ] = None,
+    lesions: Annotated[Path | None, typer.Option(help="Weights of the third pass.")] = None,
+    planted: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cases with lesions in a held-out CT (`bodymaps synthesize`): what counts as one is chosen."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("quality.json"),
 ) -> None:
     """Measure weights on the demo CT and on the recipe's held-out cases: the table that answers quote."""
     from eval.quality import markdown_of, measure_quality
 
     with clean_stdout() as stdout:
-        table = measure_quality(weights, detail, recipe, data, _demo())
+        closer = [path for path in (detail, lesions) if path is not None]
+        table = measure_quality(weights, closer, recipe, data, _demo(), planted)
         save_json(table, out)
         print(markdown_of(table), file=stdout)
 

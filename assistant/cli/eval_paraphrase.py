@@ -26,7 +26,8 @@ def paraphrase(
     """Ask the embedded model for each structure in 20 ways and compare the masks with the canonical prompt's."""
     from assistant.demo import demo_study
     from assistant.study import open_study
-    from encoders.segmenters.embedded import MEANT, EmbeddedSegmenter
+    from encoders.segmenters.embedded import EmbeddedSegmenter
+    from encoders.segmenters.hearing import MEANT
     from eval.paraphrase import measure, table
 
     segmenter = EmbeddedSegmenter()

@@ -13,7 +13,7 @@ from encoders.errors import BodyMapsError
 def read_recipe(path: Path) -> dict[str, Any]:
     """A recipe file; names without a folder are looked up among the project's recipes.
 
-    A recipe that `extends` another replaces its entries, mappings entry by entry.
+    A recipe that `extends` another replaces its entries, mappings entry by entry; null removes one (RFC 7386).
     """
     from importlib.resources import files
 
@@ -30,4 +30,4 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = _merged(result[key], value) if both else value
-    return result
+    return {key: value for key, value in result.items() if value is not None}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from encoders.checkpoints import load_model, read_config
+from encoders.checkpoints import load_model, read_config, save_model
 from encoders.learning.recipe import read_recipe
 from encoders.learning.text import train_text_encoder
-from encoders.learning.trainer import Trainer
+from encoders.learning.trainer import Trainer, adopt
+from encoders.universal import UniversalModel
 
 
 def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | None = None) -> Path:
@@ -17,7 +20,8 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     A recipe that comes `after` another starts from its weights, in a folder beside its own; that one runs first where
     it has not ended. `init` names weights to start from instead, and `after` may be weights too: to go on with a second
     pass a recipe names both. `teach` adds labels of the weights before to cases; with `text` the text encoder is tuned
-    to the new ones, and to those before when the new ones keep their embeddings. `steps` replaces the last phase's end.
+    to the new ones, and to those before when the new ones keep their embeddings. `export` names the structures of a
+    smaller copy, `export.safetensors`. `steps` replaces the last phase's end.
     Raises BodyMapsError when data is missing.
     """
     content = read_recipe(recipe)
@@ -39,7 +43,17 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
         passes = [earlier, weights] if earlier and content.get("fixed_embeddings") else [weights]
         models = [load_model(path) for path in passes]
         train_text_encoder(models, content["text"]["steps"]).save(out / "text.safetensors")
+    if "export" in content:
+        _export(weights, content["export"], out / "export.safetensors")
     return weights
+
+
+def _export(weights: Path, structures: Sequence[str], path: Path) -> None:
+    """Weights in int8, with the embeddings of some of their structures."""
+    whole = load_model(weights)
+    part = UniversalModel(replace(whole.config, structures=tuple(structures)))
+    adopt(part, whole)
+    save_model(part, path, read_config(weights)[1], small=True)
 
 
 def _earlier(content: dict[str, Any], data: Path, folder: Path) -> Path | None:

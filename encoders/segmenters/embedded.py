@@ -17,22 +17,23 @@ from encoders.errors import BodyMapsError
 from encoders.postprocess import host_organs
 from encoders.segmenters.base import Asked, Detection, Mask, Progress, Quality, part_of
 from encoders.volume import Volume
-from prompts.anatomy import anatomical
-from prompts.ontology import normalise, ontology
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from encoders.detail import FineStudy
     from encoders.inference import StudyFeatures
-    from encoders.segmenters.passes import Found
+    from encoders.segmenters.found import Found
+    from encoders.segmenters.hearing import Hearing
+    from encoders.segmenters.lesions import Candidates, Rule
+    from encoders.segmenters.passes import Pass
+    from encoders.universal import UniversalModel
 
 WEIGHTS = Path(str(files("encoders").joinpath("weights", "embedded.safetensors")))
-DETAIL = WEIGHTS.with_name("detail.safetensors")
+CLOSER = (WEIGHTS.with_name("detail.safetensors"),)
 TEXT = WEIGHTS.with_name("text.safetensors")
-MEANT = 0.75
-"""Cosine from which on a phrase means its nearest structure: 99.5 % of 7,986 misspelt names of known structures reach
-it, and none of 3,034 names of unknown ones."""
+PASSES = ("first", "second", "third")
+"""What the registries call the passes."""
 QUALITY = Path(str(files("encoders").joinpath("weights", "quality.json")))
 
 
@@ -41,26 +42,29 @@ class _Kept:
     """What was computed of a study."""
 
     features: StudyFeatures
-    fine: FineStudy | None = None
+    fine: dict[float, FineStudy] = field(default_factory=dict)  # by voxel size
     levels: dict[str, Mask] = field(default_factory=dict)  # of the vertebrae, once they were counted
 
 
 class EmbeddedSegmenter:
-    """The text-conditioned universal model with the project's own weights, in two passes.
+    """The text-conditioned universal model with the project's own weights, in passes.
 
     The first pass reads the whole trunk; its features of the last studies are kept, so that a second question decodes
     only the new classes. They go with their volume: those of a study that was closed are in memory no more. The
-    second, finer pass looks again near what the first one found.
+    closer, finer passes look again near what the first one found.
 
     Args:
         weights: another file written by training; default: the embedded one.
-        detail: weights of the second pass, trained after `weights`; None for none.
+        closer: weights of the passes after it, trained after `weights`. A structure is drawn by the last pass that
+            knows it, unless `detail.yaml` leaves it to an earlier one.
         studies_kept: how many studies' features stay in memory (about half a gigabyte each).
     """
 
-    def __init__(self, weights: Path = WEIGHTS, detail: Path | None = DETAIL, studies_kept: int = 1) -> None:
-        self.name = "embedded" if (weights, detail) == (WEIGHTS, DETAIL) else weights.stem
-        self._path, self._detail_path = weights, detail
+    def __init__(
+        self, weights: Path = WEIGHTS, closer: Sequence[Path] = CLOSER, studies_kept: int = 1
+    ) -> None:
+        self._paths = (weights, *closer)
+        self.name = "embedded" if self._paths == (WEIGHTS, *CLOSER) else weights.stem
         self._kept: WeakKeyDictionary[Volume, _Kept] = WeakKeyDictionary()
         self._studies_kept = studies_kept
 
@@ -73,108 +77,73 @@ class EmbeddedSegmenter:
     def _measured(self) -> dict[str, dict]:
         return self._records.get("structures", {})
 
-    def _temperature(self, which: str) -> float:
-        """What a pass's logits are divided by before they count as probabilities, see `eval.calibration`."""
-        return self._records.get("calibration", {}).get(which, {}).get("temperature", 1.0)
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The networks on the chosen device, loaded at first use, first to last.
+
+        With each goes what its logits are divided by before they count as probabilities, see `eval.calibration`.
+        """
+        from encoders.checkpoints import load_model
+        from encoders.device import device
+        from encoders.segmenters.passes import Pass
+
+        heat = self._records.get("calibration", {})
+        return tuple(
+            Pass(load_model(path).to(device()), heat.get(name, {}).get("temperature", 1.0))
+            for path, name in zip(self._paths, PASSES, strict=False)
+        )
+
+    @property
+    def model(self) -> UniversalModel:
+        """The network of the first pass."""
+        return self.passes[0].model
 
     @cached_property
-    def _first(self) -> tuple[str, ...]:
-        """The structures of the first pass; lesions that the second one knows are left to it."""
-        from encoders.checkpoints import read_config
-
-        known = read_config(self._path)[0].structures
-        return tuple(s for s in known if s not in self.refined or not host_organs(s, known))
-
-    @cached_property
-    def refined(self) -> tuple[str, ...]:
-        """The structures that the second pass draws."""
+    def drawn(self) -> dict[str, int]:
+        """The structures, and which pass draws each."""
         from encoders.checkpoints import read_config
         from encoders.detail import settings
 
-        if self._detail_path is None:
-            return ()
-        stay = settings()["first"]
-        return tuple(s for s in read_config(self._detail_path)[0].structures if s not in stay)
+        known = [read_config(path)[0].structures for path in self._paths]
+        drawn = {s: n for n, names in enumerate(known) for s in names}
+        for n, name in enumerate(PASSES[: len(known)]):
+            stay = settings()["stay"].get(name, ())
+            drawn |= {s: n for s in stay if s in known[n] and drawn[s] > n}
+        return drawn
 
     @cached_property
-    def _trained(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self._first, *self.refined]))
+    def _first(self) -> tuple[str, ...]:
+        """The structures of the first pass; lesions that a later one knows are left to it."""
+        from encoders.checkpoints import read_config
+
+        known = read_config(self._paths[0])[0].structures
+        return tuple(s for s in known if not self.drawn[s] or not host_organs(s, known))
 
     def _row(self, structure: str) -> Tensor:
         """(text_dim,) unit-length embedding of a known structure."""
-        model = self.model if structure in self._first else self.detail
-        return model.embeddings([structure])[0]
+        number = 0 if structure in self._first else self.drawn[structure]
+        return self.passes[number].model.embeddings([structure])[0]
 
     @cached_property
-    def model(self):
-        """The network on the chosen device, loaded at first use."""
-        from encoders.checkpoints import load_model
-        from encoders.device import device
-
-        return load_model(self._path).to(device())
-
-    @cached_property
-    def detail(self):
-        """The network of the second pass, None when there is none."""
-        from encoders.checkpoints import load_model
-        from encoders.device import device
-
-        return load_model(self._detail_path).to(device()) if self._detail_path else None
-
-    @cached_property
-    def text_encoder(self):
-        """The text encoder that was tuned to this model's class embeddings."""
+    def hearing(self) -> Hearing:
+        """Words to structures, by the text encoder that was tuned to this model's class embeddings."""
+        from encoders.segmenters.hearing import Hearing
         from encoders.text.embedded import EmbeddedTextEncoder
 
         if not TEXT.exists():
             raise BodyMapsError(
                 "the embedded text encoder is not in this installation: ask by a structure's id"
             )
-        return EmbeddedTextEncoder.load(TEXT)
+        return Hearing(EmbeddedTextEncoder.load(TEXT), {s: self._row(s) for s in self.drawn}, self._counted)
+
+    def nearest(self, phrase: str) -> tuple[str, float]:
+        """As `Hearing.nearest`."""
+        return self.hearing.nearest(phrase)
 
     @cached_property
     def _counted(self) -> tuple[str, ...]:
         """The vertebral levels, when the model can count them."""
-        return levels.names() if {levels.GROUP, levels.ANCHOR} <= set(self._trained) else ()
-
-    @cached_property
-    def _named(self) -> dict[str, str]:
-        """The words of every name of a known structure -> its id; a name of several belongs to the first."""
-        known = [s for s in ontology() if s in (*self._trained, *self._counted)]
-        named: dict[str, str] = {}
-        for place in range(1 + max(len(ontology()[s].synonyms) for s in known)):  # names before synonyms
-            for s in known:
-                for name in ontology().names(s)[place : place + 1]:
-                    named.setdefault(anatomical(name), s)
-        return {anatomical(s): s for s in known} | named
-
-    @cached_property
-    def _landmarks(self) -> tuple[list[str], Tensor]:
-        """Known ids, and the unit-length embeddings (n, text_dim) of their classes and of their names."""
-        import torch
-
-        rows = torch.stack([self._row(s).cpu() for s in self._trained])
-        names = self.text_encoder.encode(list(self._named))
-        return [*self._trained, *self._named.values()], torch.cat([rows, names])
-
-    def _heard(self, phrase: str) -> str:
-        """The anatomical words of a phrase; every word when it is the name of a structure that is not known."""
-        named = ontology().exact(phrase)
-        other = named and set(named).isdisjoint(self._named.values())
-        return normalise(phrase) if other else anatomical(phrase)
-
-    def nearest(self, phrase: str) -> tuple[str, float]:
-        """The known structure whose class or name is closest to a phrase's anatomical words, and the cosine.
-
-        The cosine is 1 for a known name only.
-        """
-        words = self._heard(phrase)
-        if words in self._named:
-            return self._named[words], 1.0
-        ids, landmarks = self._landmarks
-        similarity = (self.text_encoder.encode([words]) @ landmarks.T)[0]
-        best = int(similarity.argmax())
-        return ids[best], min(float(similarity[best]), 1 - 1e-6)
+        return levels.names() if {levels.GROUP, levels.ANCHOR} <= set(self.drawn) else ()
 
     def segment_phrase(self, volume: Volume, phrase: str, progress: Progress | None = None) -> Mask:
         """As `segment_phrases`, for one phrase."""
@@ -185,20 +154,23 @@ class EmbeddedSegmenter:
         volume: Volume,
         phrases: Sequence[str],
         progress: Progress | None = None,
-        meant: float = MEANT,
+        meant: float | None = None,
     ) -> dict[str, Mask]:
         """The masks of any phrases, all drawn from one reading of each window.
 
-        A phrase at least as near as `meant` to a known structure is a name of it, perhaps misspelt, and has the mask of
-        `segment`; any other is drawn by its own text embedding. The anatomy checks, the place of the second pass and
-        the rivals are those of the nearest known structure, whose id the mask carries; the confidence is scaled by how
-        near the phrase is to it. Vertebral levels are counted, not drawn from words.
+        A phrase at least as near as `meant` (default: `hearing.MEANT`) to a known structure is a name of it, perhaps
+        misspelt, and has the mask of `segment`; any other is drawn by its own text embedding. The anatomy checks, the
+        place of a closer pass and the rivals are those of the nearest known structure, whose id the mask carries; the
+        confidence is scaled by how near the phrase is to it. Vertebral levels are counted, not drawn from words.
         """
+        from encoders.segmenters.hearing import MEANT
+
+        least = MEANT if meant is None else meant
         heard: dict[str, tuple[Asked, float]] = {}
         for phrase in phrases:
-            structure, similarity = self.nearest(phrase)
-            own = similarity < meant and structure in self._trained
-            asked = Asked(structure, self._heard(phrase) if own else "")
+            structure, similarity = self.hearing.nearest(phrase)
+            own = similarity < least and structure in self.drawn
+            asked = Asked(structure, self.hearing.words(phrase) if own else "")
             heard[phrase] = asked, min(max(similarity, 0.0), 1.0)
         masks = self._masks(volume, [asked for asked, _ in heard.values()], progress)
         return {
@@ -209,7 +181,7 @@ class EmbeddedSegmenter:
     def supported(self) -> frozenset[str]:
         if self._measured:
             return frozenset(s for s, entry in self._measured.items() if entry["level"] != "unsupported")
-        return frozenset([*self._trained, *self._counted])
+        return frozenset([*self.drawn, *self._counted])
 
     def quality(self, structure: str) -> Quality:
         entry = self._measured.get(structure)
@@ -232,13 +204,12 @@ class EmbeddedSegmenter:
         self._kept[volume] = kept
         return kept
 
-    def _fine(self, volume: Volume, kept: _Kept) -> FineStudy:
+    def _fine(self, volume: Volume, kept: _Kept, spacing: float) -> FineStudy:
         from encoders.detail import FineStudy
 
-        assert self.detail is not None
-        if kept.fine is None:
-            kept.fine = FineStudy.of(volume, kept.features, self.detail.config.spacing_mm)
-        return kept.fine
+        if spacing not in kept.fine:
+            kept.fine[spacing] = FineStudy.of(volume, kept.features, spacing)
+        return kept.fine[spacing]
 
     def segment(
         self, volume: Volume, structures: Sequence[str], progress: Progress | None = None
@@ -259,8 +230,8 @@ class EmbeddedSegmenter:
         return {s: found[Asked(s)] for s in structures}
 
     def _masks(self, volume: Volume, asked: Sequence[Asked], progress: Progress | None) -> dict[Asked, Mask]:
-        drawn = list(dict.fromkeys(a for a in asked if a.structure in self._trained))
-        counted = [a for a in asked if a.structure not in self._trained]
+        drawn = list(dict.fromkeys(a for a in asked if a.structure in self.drawn))
+        counted = [a for a in asked if a.structure not in self.drawn]
         known = self._kept.get(volume)
         count = bool(counted) and not (known and known.levels)
         needed = [Asked(levels.GROUP), Asked(levels.ANCHOR)] if count else []
@@ -276,31 +247,59 @@ class EmbeddedSegmenter:
         """(text_dim,) the unit-length embedding that something is drawn by."""
         if not asked.phrase:
             return self._row(asked.structure)
-        return self.text_encoder.encode([asked.phrase])[0].to(self.model.class_embedding.device)
+        return self.hearing.encoder.encode([asked.phrase])[0].to(self.model.class_embedding.device)
 
     def _find(
         self, volume: Volume, wanted: Sequence[Asked], progress: Progress | None
     ) -> tuple[_Kept, dict[Asked, Found], dict[Asked, Found]]:
         """What is kept of the study, the first pass, and the best of both passes."""
-        from encoders.segmenters.passes import Pass, first_pass, second_pass
+        from encoders.segmenters.passes import closer_pass, first_pass
 
-        refined = [a for a in wanted if a.structure in self.refined]
-        middle = 0.5 if refined else 0.8
+        again = [a for a in wanted if self.drawn[a.structure]]
+        middle = 0.5 if again else 0.8
         kept = self._study(volume, part_of(progress, 0.0, middle))
-        before = middle + 0.1 if refined else 1.0
-        # where the second pass looks, and what holds a lesion, is asked for in the model's own words
+        before = middle + 0.1 if again else 1.0
+        # where a closer pass looks, and what holds a lesion, is asked for in the model's own words
         organs = [Asked(h) for a in wanted for h in host_organs(a.structure, self._first)]
-        places = [Asked(a.structure) if a in refined else a for a in wanted]
+        places = [Asked(a.structure) if a in again else a for a in wanted]
         rows = {a: self._text(a) for a in [*organs, *places] if a.structure in self._first}
-        coarse = Pass(self.model, self._temperature("first"))
-        first = first_pass(coarse, kept.features, rows, part_of(progress, middle, before))
-        if not refined:
-            return kept, first, first
-        fine = Pass(self.detail, self._temperature("second"))
-        again = {a: self._text(a) for a in refined}
-        report = part_of(progress, before, 1.0)
-        second = second_pass(fine, kept.features, self._fine(volume, kept), again, first, report)
-        return kept, first, first | second
+        first = first_pass(self.passes[0], kept.features, rows, part_of(progress, middle, before))
+        found = dict(first)
+        step = (1 - before) / max(len(self.passes) - 1, 1)
+        for number, own in enumerate(self.passes[1:], start=1):
+            mine = {a: self._text(a) for a in again if self.drawn[a.structure] == number}
+            if mine:
+                low = before + (number - 1) * step
+                report = part_of(progress, low, low + step)
+                fine = self._fine(volume, kept, own.model.config.spacing_mm)
+                found |= closer_pass(own, kept.features, fine, mine, first, self._rules, report)
+        if progress and again:
+            progress(1.0, "looking closer")
+        return kept, first, found
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        """What counts as a lesion, by its id, where that was chosen on data (`bodymaps eval quality`)."""
+        from encoders.segmenters.lesions import Rule
+
+        return {lesion: Rule(**entry) for lesion, entry in self._records.get("lesions", {}).items()}
+
+    def candidates(self, volume: Volume, lesions: Sequence[str]) -> dict[str, Candidates]:
+        """All that a closer pass says about some lesions, before a rule chooses among it; {} where no organ is."""
+        from encoders.segmenters.lesions import look
+        from encoders.segmenters.passes import first_pass
+
+        kept = self._study(volume, None)
+        hosts = {h: self._row(h) for x in lesions for h in host_organs(x, self._first)}
+        first = first_pass(self.passes[0], kept.features, {Asked(h): row for h, row in hosts.items()})
+        seen: dict[str, Candidates] = {}
+        for lesion in lesions:
+            own = self.passes[self.drawn[lesion]]
+            fine = self._fine(volume, kept, own.model.config.spacing_mm)
+            found = look(own.model, kept.features, fine, {Asked(lesion): self._row(lesion)}, first)
+            if found is not None:
+                seen[lesion] = found
+        return seen
 
     def _count(
         self, volume: Volume, kept: _Kept, first: dict[Asked, Found], found: dict[Asked, Found]
@@ -309,8 +308,10 @@ class EmbeddedSegmenter:
         from encoders.segmenters.passes import count_levels
 
         group = first[Asked(levels.GROUP)]
-        closer = found[Asked(levels.GROUP)] if levels.GROUP in self.refined else None
-        parts = count_levels(group, first[Asked(levels.ANCHOR)], kept.features, kept.fine, closer)
+        number = self.drawn[levels.GROUP]
+        closer = found[Asked(levels.GROUP)] if number else None
+        fine = kept.fine[self.passes[number].model.config.spacing_mm] if number else None
+        parts = count_levels(group, first[Asked(levels.ANCHOR)], kept.features, fine, closer)
         doubt = group.verdict.confidence if parts else 0.0
         return {
             name: parts[name].on_study(name, volume)

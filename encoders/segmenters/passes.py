@@ -1,4 +1,4 @@
-"""The embedded model at work: a first pass over the whole trunk, a second one where something was found."""
+"""The embedded model at work: a first pass over the whole trunk, closer ones where something was found."""
 
 from __future__ import annotations
 
@@ -14,38 +14,13 @@ from torch import Tensor
 from encoders import levels
 from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm, settings
 from encoders.geometry import Box, Geometry
-from encoders.inference import StudyFeatures, decode_in_parts, to_study_grid
+from encoders.inference import StudyFeatures, decode_in_parts
 from encoders.postprocess import Verdict, host_organs, judge
-from encoders.segmenters.base import Asked, Mask, Progress, part_of
+from encoders.segmenters.base import Asked, Progress, part_of
+from encoders.segmenters.found import Found
+from encoders.segmenters.lesions import Rule, judged, look
 from encoders.universal import UniversalModel
-from encoders.volume import Volume
 from prompts.ontology import ontology
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """One structure on `box` of a grid over the study's field of view, in RAS+ order.
-
-    verdict: what stays, bool (X, Y, Z), and how sure. logits: (X, Y, Z); above zero is the structure.
-    """
-
-    verdict: Verdict
-    logits: Tensor
-    box: Box
-    grid: Geometry
-
-    def on_study(self, structure: str, volume: Volume) -> Mask:
-        """The kept voxels at the study's own resolution and axis order."""
-        geometry, keep = volume.geometry, self.verdict.keep
-        sure = min(max(self.verdict.confidence, 0.0), 1.0)
-        tight = Box.of_mask(keep)
-        if tight is None:
-            return Mask.absent(structure, geometry.shape, sure)
-        around = tight.grown(2, keep.shape)
-        near = torch.from_numpy(ndimage.binary_dilation(keep[around.slices])).to(self.logits.device)
-        values = self.logits[around.slices].masked_fill(~near, -8.0)
-        box, mask = to_study_grid(values, around.shifted(self.box.start), self.grid, geometry.canonical())
-        return Mask.from_canonical(structure, geometry, box, mask, sure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,41 +57,64 @@ def first_pass(
     return found
 
 
-def second_pass(
+def closer_pass(
     own: Pass,
     study: StudyFeatures,
     fine: FineStudy,
     wanted: Mapping[Asked, Tensor],
     first: Mapping[Asked, Found],
+    rules: Mapping[str, Rule],
     progress: Progress | None = None,
 ) -> dict[Asked, Found]:
-    """Structures again by the detail model, near their first mask, or near the organs that a lesion lies in.
+    """Structures again by a finer model, near their first mask, or near the organs that a lesion lies in.
 
     Where to look is said in the model's own words, so that all phrases for a structure are drawn from the same
-    windows, which are read once.
+    windows, which are read once. rules: of lesions, by id.
     """
     organs = [a.structure for a in first if not a.phrase]
-    groups: dict[tuple[tuple[str, ...], float], list[Asked]] = {}
+    groups: dict[tuple[bool, tuple[str, ...], float], list[Asked]] = {}
     for asked in wanted:
         name = asked.structure
-        near = (name,) if name in organs else host_organs(name, organs)
-        groups.setdefault((near, reach_mm(name)), []).append(asked)
+        lesion = ontology()[name].kind == "lesion"
+        near = host_organs(name, organs) if lesion else (name,)
+        groups.setdefault((lesion, near, reach_mm(name)), []).append(asked)
     found: dict[Asked, Found] = {}
-    for number, ((near, reach), group) in enumerate(groups.items()):
-        mask = np.logical_or.reduce([first[Asked(n)].verdict.keep for n in near])
-        place = Neighbourhood.around(mask, reach, study, fine)
-        if place is None:  # nothing to look closer at
-            found |= dict.fromkeys(group, first[Asked(near[0])])
-            continue
+    for number, ((lesion, near, reach), group) in enumerate(groups.items()):
+        rows = {asked: wanted[asked] for asked in group}
         report = part_of(progress, number / len(groups), (number + 1) / len(groups))
-        rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
-        text = torch.cat([torch.stack([wanted[asked] for asked in group]), own.model.embeddings(rivals)])
-        logits = decode_near(own.model, fine, place, text, report)
-        for index, asked in enumerate(group):
-            name = asked.structure
-            others = [len(group) + n for n, r in enumerate(rivals) if r != name] if name in rivals else []
-            values = against(logits[index], logits[others])
-            found[asked] = own.judged(name, values, place.box, fine.grid, fine.body)
+        if lesion:
+            seen = look(own.model, study, fine, rows, first, report)
+            if seen is not None:
+                found |= {a: judged(seen, a, rules.get(a.structure, Rule())) for a in group}
+        else:
+            found |= _organ(own, study, fine, rows, first[Asked(near[0])], reach, report)
+        # nothing to look closer at
+        found |= {asked: first[Asked(near[0])] for asked in group if asked not in found}
+    return found
+
+
+def _organ(
+    own: Pass,
+    study: StudyFeatures,
+    fine: FineStudy,
+    rows: Mapping[Asked, Tensor],
+    first: Found,
+    reach: float,
+    progress: Progress | None,
+) -> dict[Asked, Found]:
+    """One structure by all its phrases, at most `reach` mm from its first mask; {} where that is empty."""
+    place = Neighbourhood.around(first.verdict.keep, reach, study, fine)
+    if place is None:
+        return {}
+    rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
+    text = torch.cat([torch.stack(list(rows.values())), own.model.embeddings(rivals)])
+    logits = decode_near(own.model, fine, place, text, progress)
+    found: dict[Asked, Found] = {}
+    for index, asked in enumerate(rows):
+        name = asked.structure
+        others = [len(rows) + n for n, r in enumerate(rivals) if r != name] if name in rivals else []
+        values = against(logits[index], logits[others])
+        found[asked] = own.judged(name, values, place.box, fine.grid, fine.body)
     return found
 
 

@@ -39,11 +39,11 @@ def _embedded(_: str) -> Segmenter:
 def _weights(argument: str) -> Segmenter:
     from encoders.segmenters.embedded import EmbeddedSegmenter
 
-    path, options = _options("weights", argument, "detail")
+    path, options = _options("weights", argument, "detail", "lesions")
     for file in (path, *options.values()):
         if not Path(file).is_file():
             raise BodyMapsError(f"no weights at '{file}': give --segmenter weights:FILE.safetensors")
-    return EmbeddedSegmenter(Path(path), Path(options["detail"]) if options else None)
+    return EmbeddedSegmenter(path, [Path(options[key]) for key in ("detail", "lesions") if key in options])
 
 
 def _universal(argument: str) -> Segmenter:

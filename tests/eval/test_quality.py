@@ -3,7 +3,8 @@ import numpy as np
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.segmenters.base import Mask
 from eval.held_out import score_case, truths, volume_of
-from eval.quality import Score, entry, level, markdown_of
+from eval.lesion_rules import Chosen
+from eval.quality import Score, entry, lesion_entry, level, markdown_of
 
 
 def case(complete=(), weak=(), trusted=None):
@@ -66,3 +67,13 @@ def test_the_tables_name_every_structure():
         "scores": [{"case": "a", "structure": "liver", "dice": 0.9, "nsd": 0.8, "source": "reference"}],
     }
     assert markdown_of(table).count("liver") == 2
+
+
+def test_lesions_are_offered_when_most_planted_ones_are_found():
+    def chosen(found, false):
+        return Chosen(("liver_tumor",), {"level": 1.0, "peak": 3.0}, found, 10, false, 0.5, 4)
+
+    assert lesion_entry(chosen(8, 1.0))["level"] == "experimental"
+    assert lesion_entry(chosen(7, 0.0))["level"] == "unsupported"
+    assert lesion_entry(chosen(10, 1.25))["level"] == "unsupported"
+    assert "8 of 10 planted" in lesion_entry(chosen(8, 1.0))["note"]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
-from encoders.learning.sampling import draw, fields
-from encoders.learning.synthesis import acquire, blur, noise, paint, recolour, tissue
+from encoders.learning.sampling import Window, draw, fields
+from encoders.learning.synthesis import _medulla, acquire, blur, noise, paint, recolour, tissue
 
 NAMES = ("unlabelled", "body_rest", "liver", "lung_lower_lobe_right", "vertebrae_L1", OUTSIDE)
 SIZE = (32, 24, 28)
@@ -97,6 +98,21 @@ def test_recolouring_leaves_air_alone(source):
     window = draw(source, SIZE, rng)
     hu = torch.full(SIZE, -1000.0)
     assert torch.equal(recolour(hu, window, NAMES, rng), hu)
+
+
+def test_pyramids_lie_in_the_depth_of_kidneys_only():
+    labels = torch.zeros(40, 40, 40, dtype=torch.long)
+    labels[5:35, 5:20, 5:35], labels[5:35, 25:40, 5:35] = 1, 2
+    inside = (labels > 0).numpy()
+    rim = torch.from_numpy(ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]).float() * 1.5
+    window = Window(labels, labels >= 0, None, rim, rim, torch.zeros(2, 40, 40, 40))
+    rng = np.random.default_rng(0)
+    changes = torch.stack([_medulla(window, ("unlabelled", "kidney_left", "liver"), rng) for _ in range(12)])
+    far = torch.from_numpy(~ndimage.binary_dilation((labels == 1).numpy(), iterations=3))
+    assert changes[:, far].abs().max() < 1e-3
+    within = changes[:, labels == 1]
+    assert (within.mean(1) < -1).sum() > (within.mean(1) > 1).sum() > 0  # mostly early phases, some late ones
+    assert changes[:, (labels == 1) & (rim < 1.6)].abs().mean() < 0.5 * within.abs().mean()
 
 
 def test_noise_has_unit_variance():

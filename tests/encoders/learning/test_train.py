@@ -4,6 +4,7 @@ import torch
 import yaml
 
 from encoders.checkpoints import load_model, read_config
+from encoders.learning.recipe import read_recipe
 from encoders.learning.train import train
 from encoders.text.embedded import EmbeddedTextEncoder
 
@@ -50,11 +51,28 @@ def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
         "after": str(data / "runs" / "second" / "weights.safetensors"),
         "init": str(data / "runs" / "closer" / "weights.safetensors"),
         "fresh": [],
+        "export": ["liver"],
     }
     (data / "again.yaml").write_text(yaml.safe_dump(again))
     third = load_model(train(data / "again.yaml", data, data / "runs" / "again"))
     for name in ("spleen", "liver"):
         assert torch.equal(second.embeddings([name]), third.embeddings([name]))
     assert (data / "runs" / "again" / "text.safetensors").exists()
+    part = load_model(data / "runs" / "again" / "export.safetensors")
+    assert part.config.structures == ("liver",)
+    assert torch.allclose(part.embeddings(["liver"]), third.embeddings(["liver"]), atol=0.01)
     before, after = (model.backbone.refine.weight for model in (first, second))
     assert not torch.equal(before, after)
+
+
+def test_a_recipe_replaces_entries_and_null_removes_them(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "{name: a, model: {backbone: unet, args: {width: 1, out: 2}}, text: {steps: 5}}"
+    )
+    (tmp_path / "b.yaml").write_text(
+        "{extends: a.yaml, name: b, model: {args: {width: null, out: 3}}, text: null}"
+    )
+    assert read_recipe(tmp_path / "b.yaml") == {
+        "name": "b",
+        "model": {"backbone": "unet", "args": {"out": 3}},
+    }

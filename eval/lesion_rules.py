@@ -1,0 +1,164 @@
+"""What counts as a lesion, chosen on lesions that were planted in a held-out CT.
+
+For each organ: the level from which on a voxel belongs to a lesion, and the highest logit that a piece must reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cc3d
+import numpy as np
+
+from encoders.detail import nearest
+from encoders.postprocess import host_organs
+from encoders.segmenters.embedded import EmbeddedSegmenter
+from encoders.segmenters.lesions import Candidates, Rule, pieces
+from eval.dataset import read_dataset
+
+LEVELS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+LEAST_MM = 10.0
+"""Lesions of this diameter and more decide."""
+LEAST_IOU = 0.1
+"""A piece that overlaps a lesion less than this (intersection over union) is not it, but false."""
+MOST_FALSE = 1.0
+"""False ones a scan that are accepted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Of one case and organ: the highest logit (X, Y, Z) of its kinds of lesion, the organ, the planted ones."""
+
+    values: np.ndarray
+    host: np.ndarray
+    truth: np.ndarray
+    voxel_ml: float
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A planted lesion. peak: the highest logit of the pieces that hit it; -inf for none. dice: with that piece."""
+
+    diameter_mm: float
+    peak: float
+    dice: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rule of one organ's lesions, and how it did on the scans that it was chosen on.
+
+    found: of the lesions of 10 mm and more. dice: mean over the found ones. by_size: (found, planted) of each bin.
+    """
+
+    lesions: tuple[str, ...]
+    rule: dict[str, float]
+    found: int
+    lesions_of_10_mm: int
+    false_a_scan: float
+    dice: float
+    scans: int
+
+    @property
+    def sensitivity(self) -> float:
+        return self.found / max(self.lesions_of_10_mm, 1)
+
+
+def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
+    """The planted lesions of a scan, and the peaks of the pieces that hit none, at the rule's level."""
+    seen = pieces(scan.values, scan.host, rule, scan.voxel_ml)
+    planted, count = cc3d.connected_components(scan.truth, connectivity=26, return_N=True)
+    sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
+    both = np.zeros((count + 1, len(seen.peaks) + 1))
+    np.add.at(both, (planted[scan.truth], seen.parts[scan.truth]), 1)
+    wanted = both.sum(1)
+    hit = both >= LEAST_IOU * (wanted[:, None] + sizes - both)
+    hit[:, 1:] &= seen.usable
+    hit[:, 0] = False
+    lesions = []
+    for number in range(1, count + 1):
+        best = max(np.flatnonzero(hit[number]), key=lambda n: seen.peaks[n - 1], default=None)
+        diameter = float(np.cbrt(6 / np.pi * wanted[number] * 1000 * scan.voxel_ml))
+        if best is None:
+            lesions.append(Lesion(diameter, -np.inf, 0.0))
+            continue
+        dice = 2 * both[number, best] / (wanted[number] + sizes[best])
+        lesions.append(Lesion(diameter, float(seen.peaks[best - 1]), float(dice)))
+    false = seen.peaks[seen.usable & ~hit[1:].any(0)[1:]]
+    return lesions, false.tolist()
+
+
+def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
+    """The level and peak that find most lesions of 10 mm and more with at most one false piece a scan.
+
+    Among equals the one with fewer false pieces, then the one with the better masks.
+    """
+    best: tuple[tuple[float, float, float], Chosen] | None = None
+    for level in LEVELS:
+        rule = Rule(level=level)
+        results = [examine(scan, rule) for scan in scans]
+        planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
+        false = [p for _, peaks in results for p in peaks]
+        for peak in sorted({level, *(x.peak for x in planted if np.isfinite(x.peak))}):
+            # half-way down to the next lower logit of anything, so that equal ones are not split
+            hits = [x for x in planted if x.peak >= peak]
+            wrong = sum(p >= peak for p in false) / len(scans)
+            if wrong > MOST_FALSE:
+                continue
+            dice = float(np.mean([x.dice for x in hits])) if hits else 0.0
+            lower = [p for p in [*false, *(x.peak for x in planted), level] if p < peak]
+            threshold = round((peak + max(lower, default=peak)) / 2, 2)
+            entry = {"level": level, "peak": threshold}
+            chosen = Chosen(tuple(lesions), entry, len(hits), len(planted), wrong, round(dice, 3), len(scans))
+            key = (len(hits), -wrong, dice)
+            if best is None or key > best[0]:
+                best = key, chosen
+    if best is None:
+        return Chosen(tuple(lesions), {"level": 0.0, "peak": np.inf}, 0, 0, 0.0, 0.0, len(scans))
+    return best[1]
+
+
+def choose_rules(segmenter: EmbeddedSegmenter, folder: Path) -> dict[str, Chosen]:
+    """The rule of each organ whose lesions a closer pass draws and the data set holds, by the organ's name."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for lesion, number in segmenter.drawn.items():
+        hosts = host_organs(lesion, tuple(segmenter.drawn))
+        if number == len(segmenter.passes) - 1 and hosts:
+            groups.setdefault(hosts, []).append(lesion)
+    scans: dict[tuple[str, ...], list[Scan]] = {hosts: [] for hosts in groups}
+    for hosts, scan in _scans(segmenter, folder, groups):
+        scans[hosts].append(scan)
+    return {
+        " and ".join(hosts): choose(found, groups[hosts])
+        for hosts, found in scans.items()
+        if any(scan.truth.any() for scan in found)
+    }
+
+
+def _scans(
+    segmenter: EmbeddedSegmenter, folder: Path, groups: dict[tuple[str, ...], list[str]]
+) -> Iterator[tuple[tuple[str, ...], Scan]]:
+    from tqdm import tqdm
+
+    from assistant.study import open_study
+
+    for case in tqdm(read_dataset(folder).cases, desc="planted", unit="case"):
+        volume = open_study(case.image).volume
+        known = dict(case.truths(volume.shape))
+        for hosts, lesions in groups.items():
+            seen = segmenter.candidates(volume, lesions[:1]).get(lesions[0])
+            if seen is None:
+                continue
+            here = [volume.geometry.to_canonical(known[x]) for x in lesions if x in known]
+            whole = np.logical_or.reduce(here) if here else np.zeros(volume.canonical().shape, bool)
+            yield hosts, _scan(seen, whole, volume.canonical().geometry)
+
+
+def _scan(seen: Candidates, truth: np.ndarray, geometry: Any) -> Scan:
+    values = seen.logits.amax(0).cpu().numpy()
+    return Scan(
+        values, seen.host, nearest(truth, geometry, (0, 0, 0), seen.grid, seen.box), seen.grid.voxel_ml
+    )
