@@ -1,6 +1,6 @@
 """What counts as a lesion, chosen on lesions that were planted in a held-out CT.
 
-For each organ: the level from which on a voxel belongs to a lesion, and the highest logit that a piece must reach.
+For each organ: the level from which on a voxel belongs to a lesion, and the smoothed logit that a piece must reach.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ LEAST_MM = 10.0
 """Lesions of this diameter and more decide."""
 LEAST_IOU = 0.1
 """A piece that overlaps a lesion less than this (intersection over union) is not it, but false."""
+NEVER = 99.0
+"""A peak that no logit reaches."""
 MOST_FALSE = 1.0
 """False ones a scan that are accepted."""
 
@@ -40,7 +42,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Lesion:
-    """A planted lesion. peak: the highest logit of the pieces that hit it; -inf for none. dice: with that piece."""
+    """A planted lesion. peak: the highest smoothed logit of what hits it, -inf for none. dice: with that piece."""
 
     diameter_mm: float
     peak: float
@@ -102,14 +104,14 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
         results = [examine(scan, rule) for scan in scans]
         planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
         false = [p for _, peaks in results for p in peaks]
-        for peak in sorted({level, *(x.peak for x in planted if np.isfinite(x.peak))}):
+        for peak in sorted({x.peak for x in planted if np.isfinite(x.peak)}):
             # half-way down to the next lower logit of anything, so that equal ones are not split
             hits = [x for x in planted if x.peak >= peak]
             wrong = sum(p >= peak for p in false) / len(scans)
             if wrong > MOST_FALSE:
                 continue
             dice = float(np.mean([x.dice for x in hits])) if hits else 0.0
-            lower = [p for p in [*false, *(x.peak for x in planted), level] if p < peak]
+            lower = [p for p in [*false, *(x.peak for x in planted if np.isfinite(x.peak))] if p < peak]
             threshold = round((peak + max(lower, default=peak)) / 2, 2)
             entry = {"level": level, "peak": threshold}
             chosen = Chosen(tuple(lesions), entry, len(hits), len(planted), wrong, round(dice, 3), len(scans))
@@ -117,7 +119,7 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
             if best is None or key > best[0]:
                 best = key, chosen
     if best is None:
-        return Chosen(tuple(lesions), {"level": 0.0, "peak": np.inf}, 0, 0, 0.0, 0.0, len(scans))
+        return Chosen(tuple(lesions), {"level": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
     return best[1]
 
 

@@ -52,6 +52,7 @@ def _readable(answer: object) -> str:
 
     assert isinstance(answer, Answer)
     lines = [f"> {answer.request}", answer.text]
+    lines += [f"  warning: {warning}" for warning in answer.warnings if warning not in answer.text]
     lines += [f"  box of {f.label}: voxels {f.box.voxel}" for f in answer.findings if f.box]
     lines += [f"  saved {f.mask_path}" for f in answer.findings if f.mask_path]
     return "\n".join([*lines, ""])

@@ -23,13 +23,17 @@ from encoders.universal import UniversalModel
 CLOSING_MM = 7.5
 """A lesion that the organ's mask leaves out makes a bay or a hole of about this half-width in it."""
 
+SMOOTHING_MM = 7.5
+"""Side of the cube that logits are averaged over before the highest of a piece counts: a lesion of 10 mm fills it, a
+vessel, a duct or a fissure does not."""
+
 
 @dataclass(frozen=True)
 class Rule:
     """What counts as a lesion.
 
-    level: logit from which on a voxel belongs to it. peak: the least highest logit of a piece. inside: the least share
-    of a piece that lies in the organ. min_ml: the least volume of a piece.
+    level: logit from which on a voxel belongs to it. peak: the least highest smoothed logit of a piece. inside: the
+    least share of a piece that lies in the organ. min_ml: the least volume of a piece.
     """
 
     level: float = 0.0
@@ -101,7 +105,7 @@ def closed(host: np.ndarray, spacing: float) -> np.ndarray:
 class Pieces:
     """Connected pieces of what is above a rule's level. parts: (X, Y, Z), 0 none, n the piece `peaks[n - 1]`.
 
-    peaks: the highest logit of each. usable: whether it is large enough and lies in the organ.
+    peaks: the highest smoothed logit of each. usable: whether it is large enough and lies in the organ.
     """
 
     parts: np.ndarray
@@ -114,8 +118,15 @@ def pieces(values: np.ndarray, host: np.ndarray, rule: Rule, voxel_ml: float) ->
     parts, count = cc3d.connected_components(values > rule.level, connectivity=26, return_N=True)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     inside = np.bincount(parts[host], minlength=count + 1)[1:]
-    peaks = np.asarray(ndimage.maximum(values, parts, np.arange(1, count + 1)) if count else [])
+    smooth = smoothed(values, voxel_ml)
+    peaks = np.asarray(ndimage.maximum(smooth, parts, np.arange(1, count + 1)) if count else [])
     return Pieces(parts, peaks, (sizes * voxel_ml >= rule.min_ml) & (inside >= rule.inside * sizes))
+
+
+def smoothed(values: np.ndarray, voxel_ml: float) -> np.ndarray:
+    """The mean over a cube, see `SMOOTHING_MM`, of an isotropic grid."""
+    side = max(round(SMOOTHING_MM / (1000 * voxel_ml) ** (1 / 3)), 1)
+    return ndimage.uniform_filter(values.astype(np.float32), side)
 
 
 def judged(seen: Candidates, asked: Asked, rule: Rule) -> Found:
@@ -133,7 +144,8 @@ def judged(seen: Candidates, asked: Asked, rule: Rule) -> Found:
     if keep.any():
         sure = confidence_of(expit(shifted), keep)
     else:
-        sure = float(expit(rule.peak - values[seen.host].max(initial=-20.0)))
+        highest = smoothed(values, seen.grid.voxel_ml)[seen.host].max(initial=-20.0)
+        sure = float(expit(rule.peak - highest))
     return Found(Verdict(keep, sure), torch.from_numpy(shifted), seen.box, seen.grid)
 
 

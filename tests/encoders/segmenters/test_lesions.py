@@ -28,17 +28,24 @@ def candidates(tumour, cyst):
 
 def test_a_piece_needs_its_peak_its_size_and_its_organ():
     values = np.full(SHAPE, -8.0)
-    values[ball((20, 20, 20), 4)] = 3.0
-    values[20, 20, 20] = 6.0
-    values[ball((10, 20, 20), 3)] = 3.0  # no peak
+    values[ball((20, 20, 20), 4)] = 6.0
+    values[ball((10, 20, 20), 4)] = 3.0  # no peak
     values[28, 20, 20] = 7.0  # one voxel
-    values[ball((36, 36, 36), 3)] = 7.0  # outside
+    values[ball((35, 35, 35), 4)] = 7.0  # outside
     found = pieces(values, HOST, Rule(level=2.0), 1.5**3 / 1000)
-    assert sorted(found.peaks) == [3, 6, 7, 7]
-    assert sorted(found.peaks[found.usable]) == [3, 6]
+    assert len(found.peaks) == 4
+    assert sorted(found.peaks[found.usable]) == pytest.approx([3, 6])
     mask = judged(candidates(values, np.full(SHAPE, -8.0)), TUMOUR, Rule(level=2.0, peak=5.0))
     assert (mask.verdict.keep == ball((20, 20, 20), 4)).all()
     assert ((mask.logits.numpy() > 0) == mask.verdict.keep).all()
+
+
+def test_a_thin_piece_does_not_reach_what_a_round_one_does():
+    thin, round_ = np.full(SHAPE, -8.0), np.full(SHAPE, -8.0)
+    thin[8:32, 19:21, 19:21] = 6.0
+    round_[ball((20, 20, 20), 3)] = 6.0
+    (a,), (b,) = (pieces(values, HOST, Rule(), 1.5**3 / 1000).peaks for values in (thin, round_))
+    assert a < 0 < 4 < b
 
 
 def test_a_piece_is_of_one_kind():
@@ -54,8 +61,8 @@ def test_a_piece_is_of_one_kind():
 @pytest.mark.parametrize("highest", [-6.0, 2.0, 4.5])
 def test_the_absence_is_the_surer_the_farther_from_the_threshold(highest):
     values = np.full(SHAPE, -8.0)
-    values[20, 20, 20] = highest
-    found = judged(candidates(values, np.full(SHAPE, -8.0)), TUMOUR, Rule(level=0.0, peak=5.0))
+    values[ball((20, 20, 20), 4)] = highest
+    found = judged(candidates(values, np.full(SHAPE, -8.0)), TUMOUR, Rule(level=4.6, peak=5.0))
     assert not found.verdict.present
     assert found.verdict.confidence == pytest.approx(1 / (1 + np.exp(highest - 5.0)))
 
