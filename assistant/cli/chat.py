@@ -12,7 +12,7 @@ from assistant.cli.common import Llm, SegmenterSpec
 app = typer.Typer(add_completion=False)
 
 Host = Annotated[str, typer.Option(help="Where to listen; 127.0.0.1 is this computer alone.")]
-Port = Annotated[int, typer.Option(help="The port to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")]
 
 
 @app.command()

@@ -237,3 +237,13 @@ def test_a_heavy_verb_restarts_once_with_the_allocator_settings(tmp_path):
         assert done.stdout in ("0 1\n", "None None\n")  # glibc, or another C library
     else:
         assert done.stdout == "None None\n"
+
+
+def test_a_warning_of_the_study_is_printed_once():
+    from assistant.answer import Answer
+    from assistant.cli.ask import _readable
+
+    warnings = ("The intensities do not look like Hounsfield units.", "The liver is cut off.")
+    text = _readable(Answer("liver", "act", "Liver: 300 ml. The liver is cut off.", warnings=warnings))
+    assert "  warning: The intensities do not look like Hounsfield units." in text
+    assert text.count("The liver is cut off.") == 1
