@@ -53,7 +53,7 @@ class Lesion:
 class Chosen:
     """The rule of one organ's lesions, and how it did on the scans that it was chosen on.
 
-    found: of the lesions of 10 mm and more. dice: mean over the found ones. by_size: (found, planted) of each bin.
+    found: of the lesions of 10 mm and more. dice: mean over the found ones.
     """
 
     lesions: tuple[str, ...]
@@ -103,19 +103,20 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
         rule = Rule(level=level)
         results = [examine(scan, rule) for scan in scans]
         planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
-        false = [p for _, peaks in results for p in peaks]
-        for peak in sorted({x.peak for x in planted if np.isfinite(x.peak)}):
-            # half-way down to the next lower logit of anything, so that equal ones are not split
+        false = [p for _, wrong in results for p in wrong]
+        peaks = sorted({x.peak for x in planted if np.isfinite(x.peak)})
+        for peak in peaks:
             hits = [x for x in planted if x.peak >= peak]
-            wrong = sum(p >= peak for p in false) / len(scans)
-            if wrong > MOST_FALSE:
+            rate = sum(p >= peak for p in false) / len(scans)
+            if rate > MOST_FALSE:
                 continue
             dice = float(np.mean([x.dice for x in hits])) if hits else 0.0
-            lower = [p for p in [*false, *(x.peak for x in planted if np.isfinite(x.peak))] if p < peak]
+            # half-way down to the next lower logit of anything, so that equal ones are not split
+            lower = [p for p in [*false, *peaks] if p < peak]
             threshold = round((peak + max(lower, default=peak)) / 2, 2)
             entry = {"level": level, "peak": threshold}
-            chosen = Chosen(tuple(lesions), entry, len(hits), len(planted), wrong, round(dice, 3), len(scans))
-            key = (len(hits), -wrong, dice)
+            chosen = Chosen(tuple(lesions), entry, len(hits), len(planted), rate, round(dice, 3), len(scans))
+            key = (len(hits), -rate, dice)
             if best is None or key > best[0]:
                 best = key, chosen
     if best is None:

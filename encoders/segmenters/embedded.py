@@ -63,6 +63,8 @@ class EmbeddedSegmenter:
     def __init__(
         self, weights: Path = WEIGHTS, closer: Sequence[Path] = CLOSER, studies_kept: int = 1
     ) -> None:
+        if len(closer) >= len(PASSES):
+            raise BodyMapsError(f"too many weights: at most {len(PASSES) - 1} passes come after the first")
         self._paths = (weights, *closer)
         self.name = "embedded" if self._paths == (WEIGHTS, *CLOSER) else weights.stem
         self._kept: WeakKeyDictionary[Volume, _Kept] = WeakKeyDictionary()

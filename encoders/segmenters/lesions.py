@@ -74,11 +74,12 @@ def look(
     """
     known = [a.structure for a in first if not a.phrase]
     hosts = host_organs(next(iter(wanted)).structure, known)
-    masks = [first[Asked(h)].verdict.keep for h in hosts]
-    whole = np.logical_or.reduce(masks) if masks else None
+    if not hosts:
+        return None
+    whole = np.logical_or.reduce([first[Asked(h)].verdict.keep for h in hosts])
     reach = max(reach_mm(asked.structure) for asked in wanted)
-    place = None if whole is None else Neighbourhood.around(whole, reach, study, fine)
-    if whole is None or place is None:
+    place = Neighbourhood.around(whole, reach, study, fine)
+    if place is None:
         return None
     own = model.config.structures
     others = [s for s in own if host_organs(s, known) == hosts and Asked(s) not in wanted]
