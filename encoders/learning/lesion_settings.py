@@ -18,6 +18,8 @@ LESIONS = (
     "colon_tumor",
 )
 """Ontology ids: value v of a lesion map is `LESIONS[v - 1]`, 0 is none."""
+DECOY = -1
+"""Value of a lesion map where something that is no lesion was painted."""
 
 
 @cache

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from encoders.learning.lesion_settings import LESIONS
+from encoders.learning.lesion_settings import DECOY, LESIONS
 from prompts.ontology import ontology
 
 
@@ -53,8 +53,10 @@ def supervise(
     return target, known
 
 
-MOST_LESION, MOST_ORGAN, MOST_BESIDE, ELSEWHERE = 3000, 3000, 3000, 1500
+MOST_LESION, MOST_ORGAN, MOST_BESIDE, MOST_ALIKE, ELSEWHERE = 3000, 3000, 3000, 2000, 1500
 """How many voxels of a window the lesion classes are asked about."""
+AROUND = 2
+"""How many voxels around a decoy count as alike: what is drawn there is wider than the vessel itself."""
 BESIDE = 5
 """How many voxels beside an organ count as its surroundings: there lie the fissures, vessels and the gallbladder."""
 
@@ -67,7 +69,7 @@ def host_labels(names: Sequence[str]) -> Tensor:
 
 
 def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random.Generator) -> Tensor:
-    """Flat indices of the voxels that teach the lesion classes: lesions, their organs, what lies beside those, others.
+    """Flat indices of the voxels that teach the lesion classes: lesions, their organs, what lies beside, decoys, others.
 
     labels, lesions: (X, Y, Z) int64. hosts: see `host_labels`. On every second voxel of a whole window a lesion of
     10 mm is half a dozen voxels among 50,000, and is never learned.
@@ -75,10 +77,9 @@ def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random
     inside = lesions > 0
     organ = hosts[labels] & ~inside
     beside = _widened(organ | inside, BESIDE) & ~organ & ~inside
-    chosen = [
-        _some(part.reshape(-1).nonzero()[:, 0], most, rng)
-        for part, most in ((inside, MOST_LESION), (organ, MOST_ORGAN), (beside, MOST_BESIDE))
-    ]
+    alike = _widened(lesions == DECOY, AROUND) & ~inside
+    parts = (inside, MOST_LESION), (organ, MOST_ORGAN), (beside, MOST_BESIDE), (alike, MOST_ALIKE)
+    chosen = [_some(part.reshape(-1).nonzero()[:, 0], most, rng) for part, most in parts]
     return torch.cat([*chosen, torch.from_numpy(rng.integers(0, labels.numel(), ELSEWHERE))])
 
 

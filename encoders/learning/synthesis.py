@@ -201,7 +201,7 @@ def acquire(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tens
 def recolour(hu: Tensor, window: Window, names: tuple[str, ...], rng: np.random.Generator) -> Tensor:
     """Grey-value variety for a real CT: another contrast in some labelled structures, gain and offset overall."""
     if rng.random() < 0.4:
-        shift = torch.from_numpy(rng.normal(0, 25, len(names)).astype(np.float32))
+        shift = torch.from_numpy(rng.normal(0, 35, len(names)).astype(np.float32))
         shift[torch.from_numpy(rng.random(len(names)) < 0.5)] = 0
         shift[0] = 0
         soft = (hu > -60) & (hu < 350)

@@ -14,7 +14,7 @@ from torch import Tensor
 from encoders.learning.decoys import decoy
 from encoders.learning.lesion_painting import choose, mean_around, painted, pushed
 from encoders.learning.lesion_places import Organs, Slices, fit
-from encoders.learning.lesion_settings import LESIONS, settings
+from encoders.learning.lesion_settings import DECOY, LESIONS, settings
 from encoders.learning.lesion_shapes import Shape, draw_diameter, occupancy
 
 
@@ -91,7 +91,8 @@ def add_tumours(
         shapes: see `load_shapes`; none: ellipsoids.
 
     Returns:
-        the new image, and (X, Y, Z) int64 lesions: 0 none, v is `LESIONS[v - 1]`. The same `rng` state gives the same.
+        the new image, and (X, Y, Z) int64 lesions: 0 none, v is `LESIONS[v - 1]`, `DECOY` what only looks like one.
+        The same `rng` state gives the same.
     """
     hu = hu.clone()
     lesions = torch.zeros_like(labels)
@@ -108,5 +109,9 @@ def add_tumours(
                 part[made.voxels] = LESIONS.index(made.lesion) + 1
     if rng.random() < settings()["decoys"]["chance"]:
         for _ in range(rng.integers(1, 4)):
-            decoy(hu, organs, lesions > 0, rng, shapes)
+            edit = decoy(hu, organs, lesions > 0, rng, shapes)
+            if edit is not None:
+                slices, filled = edit
+                part = lesions[slices]
+                part[(filled > 0.3) & (part == 0)] = DECOY
     return hu, lesions

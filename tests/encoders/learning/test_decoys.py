@@ -70,6 +70,15 @@ def test_tubes_hold_the_volume_of_their_width_and_length():
         assert float(tube(1.0, np.random.default_rng(seed)).sum()) == pytest.approx(volume, rel=0.1)
 
 
+def test_branches_are_as_wide_as_their_tube_and_leave_it():
+    lone = [tube(1.0, np.random.default_rng(seed), (2, 2.001)) for seed in range(8)]
+    forked = [tube(1.0, np.random.default_rng(seed), (2, 2.001), branches=4) for seed in range(8)]
+    assert sum(float(f.sum()) for f in forked) > 1.4 * sum(float(f.sum()) for f in lone)
+    for filled in forked:
+        assert ndimage.label((filled >= 0.5).numpy(), np.ones((3, 3, 3)))[1] == 1
+        assert _thickness(filled, 1.0) < 4 + 3.5  # two tubes side by side where a branch leaves
+
+
 def _edited(scan, kind, taken, monkeypatch, seed):
     """A CT before and after one decoy of a kind of `tumours.yaml`."""
     monkeypatch.setitem(settings()["decoys"], "kinds", [kind])

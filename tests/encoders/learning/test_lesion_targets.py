@@ -5,8 +5,9 @@ import torch
 
 from encoders.learning import lesion_targets
 from encoders.learning.cases import Case
-from encoders.learning.lesion_settings import LESIONS
+from encoders.learning.lesion_settings import DECOY, LESIONS
 from encoders.learning.lesion_targets import (
+    AROUND,
     BESIDE,
     ELSEWHERE,
     MOST_BESIDE,
@@ -113,6 +114,16 @@ def test_lesion_points_hold_what_lies_beside_an_organ(monkeypatch):
     assert beside.max() == BESIDE
     assert set(beside.tolist()) == set(range(1, BESIDE + 1))
     assert (away <= 0).sum() == 1000
+
+
+def test_lesion_points_hold_the_decoys():
+    labels = torch.full((60, 60, 60), 1)
+    lesions = torch.zeros_like(labels)
+    lesions[30, 30, 10:50] = DECOY
+    points = lesion_points(labels, lesions, host_labels(NAMES), np.random.default_rng(0))
+    places = np.stack(np.unravel_index(points.numpy(), labels.shape), 1)
+    near = (np.abs(places[:, :2] - 30).max(1) <= AROUND) & (places[:, 2] >= 8) & (places[:, 2] < 52)
+    assert near.sum() >= 5 * 5 * 44  # a vessel is a thousandth of its organ
 
 
 def test_a_window_without_a_host_is_asked_about_at_random():

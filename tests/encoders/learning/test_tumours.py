@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from encoders.learning.lesion_places import Organs
-from encoders.learning.lesion_settings import LESIONS, settings
+from encoders.learning.lesion_settings import DECOY, LESIONS, settings
 from encoders.learning.tumours import add_tumours, plant
 
 NAMES = ("unlabelled", "body_rest", "liver", "spleen")
@@ -74,7 +74,7 @@ def test_windows_hold_no_lesion_to_several_of_their_organ(scan, shapes):
     liver = {LESIONS.index(name) + 1 for name in ("liver_tumor", "liver_cyst")}
     for seed in range(40):
         new, lesions = add_tumours(hu, labels, NAMES, SPACING, np.random.default_rng(seed), shapes)
-        values = set(lesions.unique().tolist()) - {0}
+        values = set(lesions.unique().tolist()) - {0, DECOY}
         assert values <= liver
         assert torch.isfinite(new).all()
         seen.add(bool(values))
@@ -86,4 +86,21 @@ def test_a_window_without_hosts_has_no_lesion(scan):
     hu, labels = scan
     for seed in range(10):
         _, lesions = add_tumours(hu, labels.clamp_max(1), NAMES, SPACING, np.random.default_rng(seed))
-        assert not lesions.any()
+        assert not (lesions > 0).any()
+
+
+def test_decoys_are_marked_where_they_changed_the_image(scan, monkeypatch):
+    kind = {"shape": "tube", "where": "organ", "weight": 1, "inside": 0.5, "level": [300, 400]}
+    monkeypatch.setitem(settings()["decoys"], "kinds", [{**kind, "radius": [2, 3], "branches": 2}])
+    monkeypatch.setitem(settings()["decoys"], "chance", 1.0)
+    monkeypatch.setitem(settings(), "counts", [1.0])
+    hu, labels = scan
+    marked = 0
+    for seed in range(6):
+        new, lesions = add_tumours(hu, labels, NAMES, SPACING, np.random.default_rng(seed))
+        assert not (lesions > 0).any()
+        alike = lesions == DECOY
+        marked += int(alike.sum())
+        assert (new[alike] > hu[alike] + 30).all()
+        assert (new - hu)[alike].sum() > 0.35 * (new - hu).sum()  # the rest is its soft edge
+    assert marked > 100
