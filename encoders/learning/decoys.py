@@ -69,7 +69,8 @@ def decoy(
 ) -> tuple[Slices, Tensor] | None:
     """An edit that is no lesion, of a kind of `tumours.yaml`: where it is, and the share of each voxel that it fills.
 
-    None where it found no place. Without them the traces of retouching alone, any round blob, or any dark spot would tell where the lesions are.
+    None where it found no place. Without them the traces of retouching alone, any round blob, or any dark spot would
+    tell where the lesions are.
     """
     kinds = settings()["decoys"]["kinds"]
     odds = np.array([k["weight"] for k in kinds])

@@ -69,8 +69,9 @@ def host_labels(names: Sequence[str]) -> Tensor:
 
 
 def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random.Generator) -> Tensor:
-    """Flat indices of the voxels that teach the lesion classes: lesions, their organs, what lies beside, decoys, others.
+    """Flat indices of the voxels that teach the lesion classes.
 
+    Those of lesions, of their organs, of what lies beside these, around decoys, and anywhere.
     labels, lesions: (X, Y, Z) int64. hosts: see `host_labels`. On every second voxel of a whole window a lesion of
     10 mm is half a dozen voxels among 50,000, and is never learned.
     """

@@ -72,7 +72,8 @@ class Sampler:
         tumours = recipe.get("tumours")
         self.shapes = None if tumours is None else load_shapes(data / tumours["shapes"])
         self.hosts = {c.case.name: host_labels(c.case.names) for c in self.cases}
-        self.lesions = torch.tensor([n for n, s in enumerate(config.structures) if s in LESIONS])
+        places = [n for n, s in enumerate(config.structures) if s in LESIONS]
+        self.lesions = torch.tensor(places, dtype=torch.long)
         self.unknown = recipe.get("unknown", {})  # lesions that a case may have without a label
         self.absent = recipe.get("absent", {})  # lesions that a case surely has not
 
