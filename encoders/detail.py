@@ -40,6 +40,11 @@ def reach_mm(structure: str) -> float:
     return next(r["mm"] for r in settings()["reach"] if any(fnmatch(structure, p) for p in r["match"]))
 
 
+def place_of(structure: str) -> str:
+    """The structure whose first mask says where to look for this one: itself, unless `detail.yaml` names another."""
+    return settings()["beside"].get(structure, structure)
+
+
 @dataclass(frozen=True, eq=False)
 class FineStudy:
     """A CT on the detail model's grid.

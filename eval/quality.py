@@ -78,18 +78,26 @@ def lesion_entry(chosen: Chosen) -> dict[str, Any]:
 
 
 def measure_quality(
-    weights: Path, closer: Sequence[Path], recipe: Path, data: Path, demo: Path, planted: Path | None = None
+    weights: Path,
+    closer: Sequence[Path],
+    recipe: Path,
+    data: Path,
+    demo: Path,
+    planted: Path | None = None,
+    fold: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """The content of `quality.json`: a level per trained structure and every score behind it.
 
     weights, closer: files of `bodymaps train`, of the first pass and of those after it. recipe, data: as in training of
-    the last pass. demo: a case folder with ct.nii.gz and STL. planted: a data set with lesions in a held-out CT, on
+    the last pass that held cases out. fold: the passes after the first that held them out, where those of `closer` were
+    trained on them; they are scored there, and calibrated. demo: a case folder with ct.nii.gz and STL. planted: a data set with lesions in a held-out CT, on
     which the rules for lesions are chosen; without one none is offered.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
 
     segmenter = EmbeddedSegmenter(weights, closer)
+    held_out = EmbeddedSegmenter(weights, fold) if fold else segmenter
     trained = sorted(segmenter.supported())
     study = open_study(demo / "ct.nii.gz")
     truths = dict(references(demo, study.volume.shape))
@@ -104,7 +112,7 @@ def measure_quality(
     cases = held_out_cases(content, data, content["model"]["spacing_mm"])
     for case in cases:
         volume = volume_of(case)
-        found_masks = segmenter.segment(volume, trained)
+        found_masks = held_out.segment(volume, trained)
         fits |= {name: fits.get(name, True) and _fits(m, volume) for name, m in found_masks.items()}
         scores += [
             Score(row.structure, row.case, row.dice, row.nsd, row.source)
@@ -119,7 +127,7 @@ def measure_quality(
         "lesions": {lesion: organ.rule for organ in chosen.values() for lesion in organ.lesions},
         "planted": {name: asdict(organ) for name, organ in chosen.items()},
         "scores": [asdict(s) for s in scores],
-        "calibration": _calibrations(weights, segmenter, content, data),
+        "calibration": _calibrations(weights, held_out, content, data),
     }
 
 

@@ -84,6 +84,10 @@ def quality(
         Path | None, typer.Option(help="Weights of the second pass. Default: the first pass alone.")
     ] = None,
     lesions: Annotated[Path | None, typer.Option(help="Weights of the third pass.")] = None,
+    fold: Annotated[
+        Path | None,
+        typer.Option(help="A second pass that held the cases out, when --detail was trained on them."),
+    ] = None,
     planted: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +101,8 @@ def quality(
 
     with clean_stdout() as stdout:
         closer = [path for path in (detail, lesions) if path is not None]
-        table = measure_quality(weights, closer, recipe, data, _demo(), planted)
+        before = [path for path in (fold, lesions) if path is not None] if fold else []
+        table = measure_quality(weights, closer, recipe, data, _demo(), planted, before)
         save_json(table, out)
         print(markdown_of(table), file=stdout)
 

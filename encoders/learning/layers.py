@@ -1,4 +1,6 @@
-"""The labels of a case, read layer by layer: files, the rule for the lungs, and what earlier weights are sure of."""
+"""The labels of a case, read layer by layer: files, ellipsoids, the rule for the lungs, and what earlier weights are
+sure of.
+"""
 
 from __future__ import annotations
 
@@ -123,6 +125,22 @@ class Layers:
         listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
         named = set(layer.get("complete", listed))
         (self.weak if "confidence" in layer else self.complete).update(named & listed)
+
+    def draw_ellipsoid(self, layer: Mapping[str, Any]) -> None:
+        """What somebody measured by eye: an `ellipsoid` (the structure), its `centre_mm` from the corner of the array's
+        first voxel, its `radii_mm`; unsure near its border. It is all that the case shows of the structure.
+        """
+        assert self.labels is not None
+        shape = self.labels.shape
+        axes = [
+            (((np.arange(n) + 0.5) * self.spacing - c) / r) ** 2
+            for n, c, r in zip(shape, layer["centre_mm"], layer["radii_mm"], strict=True)
+        ]
+        x, y, z = np.ix_(*axes)
+        radius = np.sqrt(x + y + z)
+        self.mark(UNCERTAIN, radius <= 1.2)
+        self.mark(layer["ellipsoid"], radius <= 0.9)
+        self.complete.add(layer["ellipsoid"])
 
     def find_lungs(self) -> None:
         """The lungs by rule, when they show as two separate ones."""

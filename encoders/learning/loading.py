@@ -20,7 +20,8 @@ from encoders.learning.transplants import smooth, transplant
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
 
-    Its `labels` are layers: a `file` with `names`, the `rule` lungs, or a `teacher` (weights and `structures`).
+    Its `labels` are layers: a `file` with `names`, an `ellipsoid`, structures that are `absent`, the `rule` lungs, or a
+    `teacher` (weights and `structures`).
     Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
     Raises BodyMapsError when a file of the entry is missing.
     """
@@ -42,6 +43,10 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
             made.read_file(layer, data)
         elif "teacher" in layer:
             made.ask_teacher(layer)
+        elif "ellipsoid" in layer:
+            made.draw_ellipsoid(layer)
+        elif "absent" in layer:
+            made.complete.update(layer["absent"])
         else:
             made.find_lungs()
     names, labels = made.names, made.labels

@@ -12,7 +12,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from encoders import levels
-from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm, settings
+from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, place_of, reach_mm, settings
 from encoders.geometry import Box, Geometry
 from encoders.inference import StudyFeatures, decode_in_parts
 from encoders.postprocess import Verdict, host_organs, judge
@@ -66,7 +66,7 @@ def closer_pass(
     rules: Mapping[str, Rule],
     progress: Progress | None = None,
 ) -> dict[Asked, Found]:
-    """Structures again by a finer model, near their first mask, or near the organs that a lesion lies in.
+    """Structures again by a finer model, near their first mask or another's, or near the organs that a lesion lies in.
 
     Where to look is said in the model's own words, so that all phrases for a structure are drawn from the same
     windows, which are read once. rules: of lesions, by id.
@@ -76,7 +76,7 @@ def closer_pass(
     for asked in wanted:
         name = asked.structure
         lesion = ontology()[name].kind == "lesion"
-        near = host_organs(name, organs) if lesion else (name,)
+        near = host_organs(name, organs) if lesion else (place_of(name),)
         groups.setdefault((lesion, near, reach_mm(name)), []).append(asked)
     found: dict[Asked, Found] = {}
     for number, ((lesion, near, reach), group) in enumerate(groups.items()):
@@ -89,7 +89,7 @@ def closer_pass(
         else:
             found |= _organ(own, study, fine, rows, first[Asked(near[0])], reach, report)
         # nothing to look closer at
-        found |= {asked: first[Asked(near[0])] for asked in group if asked not in found}
+        found |= {a: first[Asked(near[0] if lesion else a.structure)] for a in group if a not in found}
     return found
 
 
@@ -102,7 +102,7 @@ def _organ(
     reach: float,
     progress: Progress | None,
 ) -> dict[Asked, Found]:
-    """One structure by all its phrases, at most `reach` mm from its first mask; {} where that is empty."""
+    """One structure by all its phrases, at most `reach` mm from a first mask; {} where that is empty."""
     place = Neighbourhood.around(first.verdict.keep, reach, study, fine)
     if place is None:
         return {}

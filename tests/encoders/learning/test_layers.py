@@ -5,8 +5,10 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from encoders.errors import BodyMapsError
+from encoders.learning.cases import UNCERTAIN
 from encoders.learning.layers import Layers, body, resampled
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
@@ -94,3 +96,14 @@ def test_the_body_has_no_table_and_no_holes():
     assert found[15, 20].all()
     assert not found[:, :8].any()
     assert found.sum() == pytest.approx(30 * 20 * 10, rel=0.1)
+
+
+def test_an_ellipsoid_is_drawn_where_it_was_measured(files):
+    layers = _read(files)
+    layers.draw_ellipsoid({"ellipsoid": "prostate", "centre_mm": [45, 45, 60], "radii_mm": [30, 20, 15]})
+    prostate = layers.labels == layers.names.index("prostate")
+    assert prostate.sum() * 27 == pytest.approx(4 / 3 * np.pi * 30 * 20 * 15 * 0.9**3, rel=0.05)
+    assert (np.argwhere(prostate).mean(0) + 0.5) * 3 == pytest.approx([45, 45, 60], abs=0.1)
+    doubt = layers.labels == layers.names.index(UNCERTAIN)
+    assert (ndimage.binary_dilation(prostate) & ~prostate & ~doubt).sum() == 0  # a shell all around
+    assert "prostate" in layers.complete

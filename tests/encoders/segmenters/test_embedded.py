@@ -10,10 +10,11 @@ import torch
 from scipy import ndimage
 
 from encoders.checkpoints import save_model
+from encoders.detail import settings
 from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
 from encoders.learning.text import misspell
-from encoders.segmenters import embedded, registry
+from encoders.segmenters import embedded, passes, registry
 from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.segmenters.hearing import MEANT, Hearing
 from encoders.text.embedded import EmbeddedTextEncoder
@@ -126,6 +127,20 @@ def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume):
     assert away[closer["kidney_tumor"].full()].max(initial=0) <= 8 + 8
     assert told == sorted(told)
     assert told[-1] == 1
+
+
+def test_what_the_first_pass_misses_is_looked_for_beside_another(
+    two_passes, segmenter, volume, monkeypatch
+):
+    monkeypatch.setitem(settings(), "beside", {"kidney_left": "spleen"})
+    found = two_passes.segment(volume, ["kidney_left"])["kidney_left"].full()
+    spleen = segmenter.segment(volume, ["spleen"])["spleen"].full()
+    away = ndimage.distance_transform_edt(~spleen) * 3.0
+    assert away[found].max() <= 12 + 8
+    # with nothing to look beside, the first pass has the last word
+    monkeypatch.setattr(passes.Neighbourhood, "around", lambda *_: None)
+    first = segmenter.segment(volume, ["kidney_left"])["kidney_left"].full()
+    assert (two_passes.segment(volume, ["kidney_left"])["kidney_left"].full() == first).all()
 
 
 @pytest.fixture
