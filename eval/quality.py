@@ -90,8 +90,8 @@ def measure_quality(
 
     weights, closer: files of `bodymaps train`, of the first pass and of those after it. recipe, data: as in training of
     the last pass that held cases out. fold: the passes after the first that held them out, where those of `closer` were
-    trained on them; they are scored there, and calibrated. demo: a case folder with ct.nii.gz and STL. planted: a data set with lesions in a held-out CT, on
-    which the rules for lesions are chosen; without one none is offered.
+    trained on them; they are scored there, and calibrated. demo: a case folder with ct.nii.gz and STL. planted: a data
+    set with lesions in a held-out CT, on which the rules for lesions are chosen; without one none is offered.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
