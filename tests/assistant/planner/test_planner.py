@@ -22,6 +22,13 @@ def test_rank_and_unit_are_added() -> None:
     assert call.args["unit"] == "cm"
 
 
+@pytest.mark.parametrize("text", ["Wie groß ist die Leber?", "wie gross ist die Leber", "Größe der Leber"])
+def test_a_german_size_is_no_growth(text: str) -> None:
+    """ "groß" was taken for a slip of "grow", so the liver was compared with a prior."""
+    (call,) = plan(text).calls
+    assert (call.tool, call.args["targets"], call.args["measures"]) == ("measure", ["liver"], ["volume"])
+
+
 @pytest.mark.parametrize(
     ("text", "args"),
     [
