@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from assistant.plan import QUERY_TOOLS, Call
 
+from .calls import misfit
 from .memory import Problem, Scope
 from .queries import Queries
 from .target import Target
-from .units import UNITS, suits
 from .wish import Wish
 
 
@@ -162,10 +162,9 @@ class Ellipsis(Queries):
             if wish.size is not None:
                 args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
             if wish.unit is not None:
-                kinds = args.get("measures", [])
-                if not any(suits(wish.unit, kind) for kind in kinds):
-                    wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
-                    return self._ask(Problem("unit", {"unit": wish.unit, "units": wanted or "mm"}))
+                problem = misfit(wish.unit, args.get("measures", []))
+                if problem is not None:
+                    return self._ask(problem)
                 args["unit"] = wish.unit
             made.append(replace(call, args=args))
         return made
