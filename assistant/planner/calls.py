@@ -122,7 +122,12 @@ class CallMaker:
         within = next((scope.within[0] for scope in scopes if scope.within), None)
         kinds = self.measures(ids, wish.senses)
         return [
-            Call("compare", query_args(ids, kinds, within), wish.senses, tuple(scope.ids for scope in scopes))
+            Call(
+                "compare",
+                query_args(ids, kinds, within, level=wish.extra.get("level")),
+                wish.senses,
+                tuple(scope.ids for scope in scopes),
+            )
         ]
 
     def _pair(self, scope: Scope) -> list[Scope]:
@@ -166,6 +171,8 @@ class CallMaker:
                 args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
             if wish.unit:
                 args["unit"] = wish.unit
+            if wish.extra.get("level"):
+                args["level"] = wish.extra["level"]
             senses = wish.senses
             tool = wish.tool or ("measure" if senses else "help")
             pending = (Call(tool, args, senses),)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from assistant.plan import QUERY_TOOLS, Call
 
 from .calls import misfit
+from .heights import is_level
 from .memory import Problem, Scope
 from .queries import Queries
 from .target import Target
@@ -56,6 +57,12 @@ class Ellipsis(Queries):
             return self._exclude_from(last, wish)
         if not wish.targets:
             return self._changed(last, wish)
+        if all(call.args.get("level") for call in last) and all(map(is_level, wish.targets)):
+            return [
+                replace(call, args=call.args | {"level": list(target.ids)})
+                for target in wish.targets
+                for call in last[-1:]
+            ]  # "and at L4?"
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
         searched = searched or (
@@ -95,7 +102,8 @@ class Ellipsis(Queries):
             elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)
             else:
-                made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)
+                level = {"level": call.args.get("level")}
+                made += self._grouped(call.tool, inherited, senses, (), unit if senses else None, level)
         return made
 
     def _can_hold(self, target: Target, wish: Wish) -> bool:
@@ -209,6 +217,7 @@ class Ellipsis(Queries):
                 targets=targets,
                 senses=call.senses,
                 unit=wish.unit or call.args.get("unit"),
+                extra={key: call.args[key] for key in ("level",) if call.args.get(key)} | wish.extra,
             )
             scopes = self._scopes(again)
             if scopes is None:

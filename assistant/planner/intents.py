@@ -9,6 +9,7 @@ from typing import Any
 
 from .clause import Clause, Item
 from .comparing import asks_which, comparison
+from .heights import along, at_heights
 from .measuring import asked_measures, groups
 from .target import Target
 from .units import LENGTHS, Size
@@ -31,6 +32,9 @@ def wishes(clause: Clause) -> list[Wish]:
     if clause.negated:
         return []
     clause = _with_bounds_turned(clause)
+    clause, heights = at_heights(clause)
+    if heights:
+        return along(wishes(clause), heights)
     base = _base(clause)
     special = _special(clause, base)
     if special is not None:
