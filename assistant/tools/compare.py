@@ -36,8 +36,9 @@ def run(turn: Turn, query: Compare) -> dict[str, Any]:
     if not query.targets:
         return {"error": words()["compare"]["two"]}
     kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]
-    level = () if "distance" in kinds else query.level
-    result = look(turn, query, kinds, level)
+    whole = "distance" in kinds  # the level is not for it, see measure
+    result = look(turn, query, kinds, () if whole else query.level)
+    result["notes"] += [words()["notes"]["level_ignored"]] if query.level and whole else []
     pairs = [
         _compared(first, second, kind, query.unit)
         for kind in kinds
