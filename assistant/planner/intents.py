@@ -9,6 +9,7 @@ from typing import Any
 
 from .clause import Clause, Item
 from .comparing import asks_which, comparison
+from .describing import described
 from .heights import along, at_heights
 from .measuring import asked_measures, groups
 from .target import Target
@@ -243,7 +244,7 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     if "report" in verbs and not has_measure:
         return replace(base, tool="report")
     if base.tool == "describe" and not has_measure:
-        return replace(base, tool="describe")
+        return described(clause, base)
     views = {item.value[0] for item in clause.of("view")}
     if views and not has_measure and not ({"measure", "locate"} & set(verbs)):
         return replace(base, tool="show", extra=base.extra | _slice_number(clause))
