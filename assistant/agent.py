@@ -48,14 +48,14 @@ class Reader:
         self._plans: list[Plan] = []
         self._dialogue = Dialogue()
 
-    def read(self, requests: Sequence[str]) -> Plan:
+    def read(self, requests: Sequence[str], can_find: Callable[[str], bool] | None = None) -> Plan:
         """The plan of the last request after the ones before it."""
         if list(requests) == self._requests:
             return self._plans[-1]
         if list(requests[:-1]) != self._requests:  # a step was undone, or another conversation began
             self._requests, self._plans, self._dialogue = [], [], Dialogue()
         for request in requests[len(self._requests) :]:
-            reading = plan(request, self._dialogue)
+            reading = plan(request, self._dialogue, can_find)
             self._dialogue.remember(reading)
             self._plans.append(reading)
             self._requests.append(request)
@@ -70,6 +70,8 @@ class OfflinePlanner(BaseChatModel):
 
     heard: Callable[[Plan], None] | None = None
     """Called with the plan of a request before its first tool runs."""
+    can_find: Callable[[str], bool] | None = None
+    """Whether the segmenter knows a structure, for what is said of it."""
     _reader: Reader = PrivateAttr(default_factory=Reader)
 
     @property
@@ -116,7 +118,7 @@ class OfflinePlanner(BaseChatModel):
             yield chunk
 
     def _answer(self, messages: Sequence[BaseMessage]) -> AIMessage:
-        reading = self._reader.read([m.text for m in messages if isinstance(m, HumanMessage)])
+        reading = self._reader.read([m.text for m in messages if isinstance(m, HumanMessage)], self.can_find)
         _, after = current(messages)
         done = sum(isinstance(m, ToolMessage) for m in after)
         metadata = {"plan": reading.to_dict()}

@@ -26,6 +26,11 @@ def phase_evidence() -> list[str]:
     return list(_rules()["evidence"])
 
 
+def phases_asked() -> dict[str, dict[str, list[str]]]:
+    """The phases that may be asked about, with the estimates that agree with each and that differ from it."""
+    return _rules()["asked"]
+
+
 def phase_limits() -> list[dict[str, Any]]:
     """What a phase does not allow: {"phases", "of", "measures" (optional), "note"}."""
     return _rules()["limits"]

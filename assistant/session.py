@@ -101,6 +101,7 @@ class Session:
         model = chat_model(self._llm)
         if isinstance(model, OfflinePlanner):
             model.heard = lambda plan: self._current().understood(plan.understood)
+            model.can_find = self.workspace.can_find
         return build_agent(model, lambda name, args: self._current().run(name, args))
 
     def ask(self, text: str, on_event: Emit | None = None) -> Answer:

@@ -67,10 +67,10 @@ def compose(results: Sequence[Result], before: str = "") -> str:
 
 def _merged(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Each structure or lesion once, with what all calls of the turn found out about it."""
-    merged: dict[tuple[str, int], dict[str, Any]] = {}
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for result in results:
         for record in () if "report" in result else result.get("findings", ()):
-            key = record["structure"], record["number"]
+            key = record["structure"], record["number"], *record["level"]
             entry = merged.setdefault(key, dict(record) | {"segmenter": result["segmenter"], "silent": True})
             # what a comparison is made of has lines of its own, but a structure that was not found is said
             own = record["present"] or bool(record.get("said"))

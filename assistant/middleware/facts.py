@@ -48,6 +48,7 @@ class Facts:
         places = {r["structure"]: _ids(r["location"]) | {*words_[r["structure"]].within} for r in records}
         nearest = {s for result in results for u in result.get("unsupported", ()) for s in u["nearest"]}
         named = {*present, *absent, *nearest, *(p for r in records for p in _ids(r["location"]))}
+        named |= {s for r in records for s in r.get("level", ())}
         numbers = [(v, u, frozenset({r["structure"]})) for r in records for v, u in _of_finding(r)]
         numbers += [fact for result in results for fact in _of_others(result)]
         return cls(

@@ -61,9 +61,9 @@ class CallMaker:
             ).append(scope)
         made: list[Call] = []
         for (kinds, within, select, rank, top, low, high), members in groups.items():
-            if unit and not any(suits(unit, kind) for kind in kinds or ("volume", "longest_diameter")):
-                wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
-                return self._ask(Problem("unit", {"unit": unit, "units": wanted or "mm"}))
+            problem = misfit(unit, kinds or ("volume", "longest_diameter"))
+            if problem is not None:
+                return self._ask(problem)
             ids = tuple(dict.fromkeys(id for scope in members for id in scope.ids))
             args = query_args(ids, kinds, within[0] if within else None, select, low, high,
                               rank=rank, top=top if select != "all" else None, unit=unit, **(extra or {}))  # fmt: skip
@@ -81,7 +81,10 @@ class CallMaker:
         return tuple(dict.fromkeys(found))
 
     def _distance(self, wish: Wish, scopes: Sequence[Scope]) -> list[Call]:
-        scopes = list(scopes)
+        problem = misfit(wish.unit, ("distance",))
+        if problem is not None:
+            return self._ask(problem)
+        scopes = list(dict.fromkeys(scopes))  # nothing is far from itself
         if len(scopes) == 1 and len(wish.targets) == 1 and wish.targets[0].refers is None:
             leaves = self.lexicon.leaves(scopes[0].ids)
             focus = [s for s in self._focus_before(scopes) if s.ids != scopes[0].ids]
@@ -119,7 +122,12 @@ class CallMaker:
         within = next((scope.within[0] for scope in scopes if scope.within), None)
         kinds = self.measures(ids, wish.senses)
         return [
-            Call("compare", query_args(ids, kinds, within), wish.senses, tuple(scope.ids for scope in scopes))
+            Call(
+                "compare",
+                query_args(ids, kinds, within, level=wish.extra.get("level")),
+                wish.senses,
+                tuple(scope.ids for scope in scopes),
+            )
         ]
 
     def _pair(self, scope: Scope) -> list[Scope]:
@@ -163,8 +171,18 @@ class CallMaker:
                 args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
             if wish.unit:
                 args["unit"] = wish.unit
+            if wish.extra.get("level"):
+                args["level"] = wish.extra["level"]
             senses = wish.senses
             tool = wish.tool or ("measure" if senses else "help")
             pending = (Call(tool, args, senses),)
         self.asked.append(Asked(problem, pending))
         return []
+
+
+def misfit(unit: str | None, kinds: Sequence[str]) -> Problem | None:
+    """A unit in which none of the measures can be given."""
+    if unit is None or any(suits(unit, kind) for kind in kinds):
+        return None
+    wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
+    return Problem("unit", {"unit": unit, "units": wanted or "mm"})

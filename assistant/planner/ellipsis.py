@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from assistant.plan import QUERY_TOOLS, Call
 
+from .calls import misfit
+from .heights import is_level
 from .memory import Problem, Scope
 from .queries import Queries
 from .target import Target
-from .units import UNITS, suits
 from .wish import Wish
 
 
@@ -56,6 +57,12 @@ class Ellipsis(Queries):
             return self._exclude_from(last, wish)
         if not wish.targets:
             return self._changed(last, wish)
+        if all(call.args.get("level") for call in last) and all(map(is_level, wish.targets)):
+            return [
+                replace(call, args=call.args | {"level": list(target.ids)})
+                for target in wish.targets
+                for call in last[-1:]
+            ]  # "and at L4?"
         distance = next((call for call in last if "distance" in call.args.get("measures", ())), None)
         searched = any(call.tool == "detect" or "count" in call.args.get("measures", ()) for call in last)
         searched = searched or (
@@ -95,7 +102,8 @@ class Ellipsis(Queries):
             elif call.tool == "compare":
                 made += self._compare_scopes(replace(wish, senses=senses), inherited)
             else:
-                made += self._grouped(call.tool, inherited, senses, (), unit if senses else None)
+                level = {"level": call.args.get("level")}
+                made += self._grouped(call.tool, inherited, senses, (), unit if senses else None, level)
         return made
 
     def _can_hold(self, target: Target, wish: Wish) -> bool:
@@ -162,10 +170,9 @@ class Ellipsis(Queries):
             if wish.size is not None:
                 args |= {"min_mm": wish.size.low, "max_mm": wish.size.high}
             if wish.unit is not None:
-                kinds = args.get("measures", [])
-                if not any(suits(wish.unit, kind) for kind in kinds):
-                    wanted = ", ".join(sorted({u for kind in kinds for u in UNITS.get(kind, ("mm", "cm"))}))
-                    return self._ask(Problem("unit", {"unit": wish.unit, "units": wanted or "mm"}))
+                problem = misfit(wish.unit, args.get("measures", []))
+                if problem is not None:
+                    return self._ask(problem)
                 args["unit"] = wish.unit
             made.append(replace(call, args=args))
         return made
@@ -210,6 +217,7 @@ class Ellipsis(Queries):
                 targets=targets,
                 senses=call.senses,
                 unit=wish.unit or call.args.get("unit"),
+                extra={key: call.args[key] for key in ("level",) if call.args.get(key)} | wish.extra,
             )
             scopes = self._scopes(again)
             if scopes is None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from .clause import Clause, Item
 from .comparing import asks_which, comparison
+from .describing import described
+from .heights import along, at_heights
 from .measuring import asked_measures, groups
 from .target import Target
 from .units import LENGTHS, Size
@@ -31,6 +33,9 @@ def wishes(clause: Clause) -> list[Wish]:
     if clause.negated:
         return []
     clause = _with_bounds_turned(clause)
+    clause, heights = at_heights(clause)
+    if heights:
+        return along(wishes(clause), heights)
     base = _base(clause)
     special = _special(clause, base)
     if special is not None:
@@ -239,7 +244,7 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
     if "report" in verbs and not has_measure:
         return replace(base, tool="report")
     if base.tool == "describe" and not has_measure:
-        return replace(base, tool="describe")
+        return described(clause, base)
     views = {item.value[0] for item in clause.of("view")}
     if views and not has_measure and not ({"measure", "locate"} & set(verbs)):
         return replace(base, tool="show", extra=base.extra | _slice_number(clause))

@@ -19,20 +19,21 @@ from .meaning import NOMINAL, Tag
 from .particles import punctuated, rejoined
 from .policy import Refusal, policy, sentences
 from .resolve import Resolver
-from .speaking import QUESTION_WORDS, Speaker
+from .speaking import QUESTION_WORDS, CanFind, Speaker
 from .spelling import common_words
 from .tag import prepare, speller, tag
 from .tokens import Token
 from .wish import Wish
 
 
-def plan(text: str, dialogue: Dialogue | None = None) -> Plan:
+def plan(text: str, dialogue: Dialogue | None = None, can_find: CanFind | None = None) -> Plan:
     """What a request means, given the dialogue, which takes the plan in.
 
+    can_find: what the model in use knows, for what is said of it; None: no model is in use, so all that is planned for.
     Never raises on any text. A plan's calls name only ids of the ontology.
     """
     state = dialogue if dialogue is not None else Dialogue()
-    made = Planner(lexicon(), state).plan(text)
+    made = Planner(lexicon(), state, can_find).plan(text)
     state.remember(made)
     return made
 
@@ -40,8 +41,8 @@ def plan(text: str, dialogue: Dialogue | None = None) -> Plan:
 class Planner(Speaker):
     """Reads one request against one dialogue."""
 
-    def __init__(self, words: Lexicon, dialogue: Dialogue) -> None:
-        super().__init__(words)
+    def __init__(self, words: Lexicon, dialogue: Dialogue, can_find: CanFind | None = None) -> None:
+        super().__init__(words, can_find)
         self.dialogue = dialogue
 
     def plan(self, text: str) -> Plan:

@@ -11,11 +11,21 @@ from .calls import CallMaker
 from .files import data
 from .memory import Problem, Scope
 from .target import Target
+from .units import meant_by
 from .wish import Wish
 
 
 class Queries(CallMaker):
     """Segment, measure, locate and detect, when the wish says what it is about."""
+
+    def _by_unit(self, wish: Wish) -> Wish:
+        """As in "liver in litres": measured by what has that unit, unless the call that is repeated does so already."""
+        kind = meant_by(wish.unit)
+        silent = not (wish.senses or wish.measures) and wish.verb in ("", "give", "measure")
+        repeated = any(kind in call.args.get("measures", ()) for call in self._last_calls())
+        if kind is None or not (silent and wish.targets) or (repeated and not wish.verb):
+            return wish
+        return replace(wish, tool="measure", senses=(kind,))
 
     def _loose(self, wish: Wish) -> bool:
         """An open lesion means those of any organ when something is looked for, not when it is given."""

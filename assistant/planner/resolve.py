@@ -79,6 +79,7 @@ class Resolver(Ellipsis):
             return self._ask(Problem("measure_unsupported"))
         if self._answers_question(wish):
             return self._fill_pending(wish)
+        wish = self._by_unit(wish)
         if self._compares_again(wish):
             return self._compare_scopes(wish, self.finder.focus())
         if self._compares_prior_again(wish):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rapidfuzz import fuzz, process
@@ -22,14 +22,17 @@ from .tag import tag
 from .tokens import Token
 from .understood import names, understood
 
+CanFind = Callable[[str], bool]
+"""Whether the model in use knows a structure."""
 QUESTION_WORDS = frozenset({"who", "why", "when", "whom", "whose"})
 
 
 class Speaker:
     """Turns what was worked out of a request into a plan."""
 
-    def __init__(self, words: Lexicon) -> None:
+    def __init__(self, words: Lexicon, can_find: CanFind | None = None) -> None:
         self.lexicon = words
+        self.can_find = can_find
         self.replies = data("replies")
 
     def conclude(
@@ -124,8 +127,9 @@ class Speaker:
         hosts = dict.fromkeys(
             self.lexicon.ontology[self.lexicon.group_of(self.lexicon.ontology[id].within)[0]].name
             for id in self.lexicon.lesions
+            if self.can_find is None or self.can_find(id)
         )
-        return ", ".join(hosts)
+        return self.reply("hosts", "some" if hosts else "none", {"names": ", ".join(hosts)})
 
     def reply(self, section: str, name: str, fields: dict[str, str] | None = None) -> str:
         template: str = self.replies[section][name]

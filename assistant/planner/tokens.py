@@ -55,8 +55,8 @@ class Token:
 
 @lru_cache(maxsize=65536)
 def fold(word: str) -> str:
-    """Lower case, accents off, British spelling to American; not always a real word, but the same one."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
+    """Lower case, accents off (ß is ss), British spelling to American; not always a real word, but the same one."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
     if len(plain) < 5:
         return plain
     if plain.endswith("ae"):

@@ -58,6 +58,8 @@ def _call(call: Call, lexicon: Lexicon) -> str:
         words.append(" ".join(str(word) for word in (rank, args.get("top"), args["select"]) if word))
     words += _bounds(args.get("min_mm"), args.get("max_mm"))
     words += [measure_name(kind) for kind in args.get("measures", ())]
+    if args.get("level"):
+        words.append(f"at {' and '.join(names(args['level'], lexicon))}")
     if args.get("status"):
         words.append(f"only {args['status']}")
     if args.get("study") == "prior":

@@ -47,3 +47,8 @@ LENGTHS = ("mm", "cm", "m", "inch")
 def suits(unit: str, measure: str) -> bool:
     """Whether a measure can be given in a unit."""
     return unit in UNITS.get(measure, LENGTHS)
+
+
+def meant_by(unit: str | None) -> str | None:
+    """The measure that a unit alone asks for: litres a volume. None for lengths, which many measures have."""
+    return next((measure for measure, units in UNITS.items() if unit in units), None)

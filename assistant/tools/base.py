@@ -67,11 +67,20 @@ class Query(ToolArgs):
     )
 
 
+class Measuring(Query):
+    """What to measure, and where along it."""
+
+    level: list[StructureId] = Field(
+        default=[], description="only what lies at the height of these, such as vertebrae_L3 for an aorta"
+    )
+
+
 @dataclass(eq=False)
 class Turn:
     """What a tool may use and add to while one question is answered.
 
-    findings: by (structure, number of the lesion or 0), shared by the calls of the turn.
+    findings: by (structure, number of the lesion or 0), of a part at a height by (label, number); shared by the calls
+        of the turn.
     out: where exports go; None when the user gave no folder.
     history: the answers before this one.
     prior: the masks of the prior study; None when there is none.

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from assistant.tools.base import Query, StructureId, Tool, Turn
+from assistant.tools.base import Measuring, StructureId, Tool, Turn
 from assistant.tools.look import look
 from assistant.tools.measure import distances
 from assistant.tools.prior import against_prior
 from assistant.wording import capital, measure_name, number, usual_measures, words
 
 
-class Compare(Query):
+class Compare(Measuring):
     """What to compare."""
 
     targets: list[StructureId] = Field(
@@ -30,11 +30,15 @@ def run(turn: Turn, query: Compare) -> dict[str, Any]:
     if query.study is not None:
         if turn.prior is None:
             return {"error": words()["compare"]["no_prior"]}
-        return against_prior(turn, turn.prior, query, query.status)
+        result = against_prior(turn, turn.prior, query, query.status)
+        result["notes"] += [words()["notes"]["level_ignored"]] if query.level else []
+        return result
     if not query.targets:
         return {"error": words()["compare"]["two"]}
     kinds = list(query.measures) or usual_measures(turn.workspace.words[query.targets[0]].kind)[:1]
-    result = look(turn, query, kinds)
+    whole = "distance" in kinds  # the level is not for it, see measure
+    result = look(turn, query, kinds, () if whole else query.level)
+    result["notes"] += [words()["notes"]["level_ignored"]] if query.level and whole else []
     pairs = [
         _compared(first, second, kind, query.unit)
         for kind in kinds

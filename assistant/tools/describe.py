@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from assistant.coverage import Coverage, coverage
-from assistant.phase import contrast_phase
+from assistant.phase import contrast_phase, phases_asked
 from assistant.tools.base import Query, StructureId, Tool, ToolArgs, Turn
 from assistant.tools.conditions import cut_off
 from assistant.tools.look import look
@@ -17,10 +17,19 @@ from assistant.wording import sentence_list, words
 from assistant.workspace import Workspace
 
 
+def _askable(phase: str) -> str:
+    if phase not in phases_asked():
+        raise ValueError(f"'{phase}' is none of {', '.join(phases_asked())}")
+    return phase
+
+
 class Describe(ToolArgs):
     """What to describe."""
 
     targets: list[StructureId] = Field(default=[], description="structures; empty: the scan itself")
+    phase: Annotated[str, AfterValidator(_askable)] | None = Field(
+        default=None, description="a contrast phase that is asked about: arterial, portal-venous or late"
+    )
 
 
 SOFT_HU = (0, 100)
@@ -29,6 +38,8 @@ SOFT_HU = (0, 100)
 def run(turn: Turn, args: Describe) -> dict[str, Any]:
     if args.targets:
         return look(turn, Query(targets=args.targets), ["volume", "mean_hu", "std_hu"])
+    if args.phase is not None:
+        return _judged(turn, args.phase)
     work, say = turn.workspace, words()["describe"]
     volume, geometry = work.study.volume, work.study.volume.geometry
     body = volume.hu.ravel(order="K")[:: max(1, volume.hu.size // 2_000_000)]
@@ -88,6 +99,15 @@ def run(turn: Turn, args: Describe) -> dict[str, Any]:
         "edges": parts["cut"],
         "lines": lines,
     }
+
+
+def _judged(turn: Turn, asked: str) -> dict[str, Any]:
+    """Whether the scan is in a phase: the estimate, and how it bears on the phase that was asked about."""
+    phase = contrast_phase(turn.workspace, turn.progress)
+    rule = phases_asked()[asked]
+    verdict = next((name for name, estimates in rule.items() if phase["phase"] in estimates), "open")
+    answer = words()["describe"]["phase_asked"][verdict].format(asked=asked, **phase)
+    return {"phase": phase, "asked": asked, "verdict": verdict, "lines": [answer, phase.pop("line")]}
 
 
 def _parts(work: Workspace, covered: Coverage | None) -> dict[str, dict[str, list[str]]]:

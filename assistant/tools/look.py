@@ -5,7 +5,7 @@ share.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assistant.answer import BoundingBox, Finding, measurement_dict
@@ -13,6 +13,7 @@ from assistant.lesions import parts
 from assistant.measure import KINDS, Measurement, Unmeasurable, measure
 from assistant.tools.base import Query, Turn
 from assistant.tools.conditions import cut_off, hosts_of, phase_notes, view_of
+from assistant.tools.levels import beside, level_name
 from assistant.tools.places import lies_in, organ_of, places
 from assistant.wording import words
 from assistant.workspace import Found
@@ -33,6 +34,8 @@ class Seen:
     count: int = 0
     """On the first lesion of a query: how many lesions fit it, before one of them is selected."""
     place: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
+    """The structures at whose height this part of the structure lies; empty for all of it."""
     measured: dict[str, Measurement | Unmeasurable] = field(default_factory=dict)
 
     @property
@@ -40,10 +43,12 @@ class Seen:
         return self.mask.structure
 
 
-def look(turn: Turn, query: Query, kinds: Sequence[str] | None = None) -> dict[str, Any]:
+def look(
+    turn: Turn, query: Query, kinds: Sequence[str] | None = None, level: Sequence[str] = ()
+) -> dict[str, Any]:
     """Look for the query's targets, measure them, and record the findings in the turn.
 
-    kinds: what to measure; None: what the query says.
+    kinds: what to measure; None: what the query says. level: measure only what lies at the height of these.
     Returns {"findings": [...], "unsupported": [...], "partial": {...}, "notes": [...]}.
     """
     work = turn.workspace
@@ -56,15 +61,19 @@ def look(turn: Turn, query: Query, kinds: Sequence[str] | None = None) -> dict[s
             seen += _lesions(turn, query, structure, result, notes)
         else:
             seen.append(Seen(result, result.mask))
+    unsupported = reach.unsupported
+    if level:
+        seen, unreachable = _at_level(turn, seen, level, notes)
+        unsupported += unreachable
     wanted = query.measures if kinds is None else kinds
     for item in seen:
         _measure(turn, item, wanted)
     notes += phase_notes(turn, found, wanted)
-    context = _context(turn, query, reach.unsupported)
+    context = _context(turn, query, unsupported)
     return {
         "findings": [_record(turn, item) for item in (*seen, *context)],
         "context": [item.structure for item in context],
-        "unsupported": [_unsupported(turn, structure) for structure in reach.unsupported],
+        "unsupported": [_unsupported(turn, structure) for structure in unsupported],
         "partial": {group: list(missing) for group, missing in reach.partial.items()},
         "notes": notes,
         "segmenter": work.segmenter.name,
@@ -102,6 +111,32 @@ def _lesions(turn: Turn, query: Query, structure: str, found: Found, notes: list
         )
     absent = Mask.absent(structure, found.mask.shape, found.mask.confidence)
     return seen or ([] if lesions else [Seen(found, absent)])
+
+
+def _at_level(
+    turn: Turn, seen: Sequence[Seen], level: Sequence[str], notes: list[str]
+) -> tuple[list[Seen], tuple[str, ...]]:
+    """The parts of what was seen on the axial slices of other structures, and which of these no segmenter knows.
+
+    Where a height is not known nothing is measured: what was not found of it is told in the place of numbers.
+    """
+    work, say = turn.workspace, words()["notes"]
+    reach = work.reachable(level)
+    found = work.find(reach.ids, turn.progress) if reach.ids else {}
+    heights = [other.mask for other in found.values() if other.mask.present]
+    lost = [Seen(other, other.mask) for other in found.values() if not other.mask.present]
+    parts = [item for item in seen if not item.mask.present]
+    for item in seen:
+        names = {"label": work.words[item.structure].name, "level": level_name(level)}
+        if item.mask.present and (lost or reach.unsupported):
+            notes.append(say["level_unknown"].format(**names))
+        elif item.mask.present:
+            part = beside(item.mask, heights, work.study.volume.geometry)
+            if part.present:
+                parts.append(replace(item, mask=part, level=tuple(level), measured={}))
+            else:
+                notes.append(say["level_beyond"].format(**names))
+    return [*parts, *lost], reach.unsupported
 
 
 def _length(turn: Turn, item: Seen) -> float:
@@ -151,9 +186,11 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
     work, mask, geometry = turn.workspace, item.mask, turn.workspace.study.volume.geometry
     name = work.words[item.structure].name
     label = f"{name} {item.number} of {item.total}" if item.total > 1 else name
+    if item.level:
+        label = words()["findings"]["at_level"].format(label=label, level=level_name(item.level))
     numbers = tuple(m for m in item.measured.values() if isinstance(m, Measurement))
     box = BoundingBox.of(mask.box, geometry) if mask.box else None
-    key = (item.structure, item.number)
+    key = (label if item.level else item.structure, item.number)
     before = turn.findings.get(key)
     kept = {m.kind: m for m in (*(before.measurements if before else ()), *numbers)}
     finding = Finding(
@@ -170,7 +207,7 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
     edges = cut_off(mask, geometry)
     if edges and not work.words[item.structure].children:
         turn.warn(words()["warnings"]["cut_off"].format(label=label, edges=" and ".join(edges)))
-    typical = work.words[item.structure].volume_ml
+    typical = None if item.level else work.words[item.structure].volume_ml
     odd = implausible(kept, typical, bool(edges))
     if odd:
         turn.warn(words()["warnings"]["implausible"].format(label=label))
@@ -183,6 +220,7 @@ def _record(turn: Turn, item: Seen) -> dict[str, Any]:
         "kind": work.words[item.structure].kind,
         "number": item.number,
         "of": item.total,
+        "level": list(item.level),
         "present": mask.present,
         "confidence": round(mask.confidence, 3),
         "box": box.to_dict() if box else None,

@@ -8,22 +8,25 @@ from typing import Any
 
 from assistant.answer import measurement_dict
 from assistant.measure import Measurement, measure
-from assistant.tools.base import Query, Tool, Turn
+from assistant.tools.base import Measuring, Tool, Turn
 from assistant.tools.look import look
 from assistant.wording import usual_measures
+from assistant.wording import words as wording
 
 
-def run(turn: Turn, query: Query) -> dict[str, Any]:
+def run(turn: Turn, query: Measuring) -> dict[str, Any]:
     if query.measures:
-        result = look(turn, query)
-        if "distance" not in query.measures:
+        between = "distance" in query.measures  # of whole structures, wherever they are nearest
+        result = look(turn, query, level=() if between else query.level)
+        if not between:
             return result
+        result["notes"] += [wording()["notes"]["level_ignored"]] if query.level else []
         return result | {"distances": distances(turn, result), "own_words": query.measures == ["distance"]}
     words = turn.workspace.words
     results = []
     for kind in dict.fromkeys(words[t].kind for t in query.targets):
         part = query.model_copy(update={"targets": [t for t in query.targets if words[t].kind == kind]})
-        results.append(look(turn, part, usual_measures(kind)))
+        results.append(look(turn, part, usual_measures(kind), query.level))
     return _joined(results)
 
 
@@ -66,4 +69,6 @@ def _joined(results: list[dict[str, Any]]) -> dict[str, Any]:
     return first
 
 
-TOOL = Tool("measure", "Measure structures or lesions: size, volume, density, distance, count.", Query, run)
+TOOL = Tool(
+    "measure", "Measure structures or lesions: size, volume, density, distance, count.", Measuring, run
+)

@@ -251,3 +251,9 @@ def test_small_talk_computes_nothing(session, segmenter, request_text):
 
 def test_treatment_is_refused(session):
     assert session.ask("Should I operate on this tumor?").status == "refuse"
+
+
+def test_what_can_be_looked_for_is_what_the_segmenter_draws(study, segmenter, organs_only):
+    request = "find lesions in the bladder"
+    assert "I can look for lesions in pancreas." in Session(study, segmenter).ask(request).text
+    assert "cannot look for lesions" in Session(study, organs_only).ask(request).text

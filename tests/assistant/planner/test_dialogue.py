@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from assistant.plan import Call, Plan, query_args
 from assistant.planner import Dialogue, plan
 
@@ -154,3 +156,32 @@ def test_both_of_two_ranks_are_the_two_largest():
     talk("find liver lesions", "measure the largest", "and the second one", dialogue=dialogue)
     (call,) = plan("segment both", dialogue).calls
     assert (call.args["select"], call.args["top"], call.args.get("rank")) == ("largest", 2, None)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        ("how far is the liver from the gallbladder?",),
+        ("diameter of the aorta",),
+        ("segment the liver",),
+        ("any liver tumors?",),
+    ],
+)
+def test_a_volume_unit_asks_for_the_volume_of_what_is_named(before: tuple[str, ...]) -> None:
+    """After a distance it asked for that distance in ml, from the spleen or, of the organ itself, from nothing."""
+    (call,) = talk(*before, "spleen in ml")[-1].calls
+    assert (call.tool, call.args) == ("measure", query_args(["spleen"], ["volume"], unit="ml"))
+
+
+def test_the_new_organ_may_be_an_end_of_the_distance() -> None:
+    first = "how far is the liver from the gallbladder?"
+    (call,) = talk(first, "liver in litres")[-1].calls
+    assert (call.args["targets"], call.args["measures"], call.args["unit"]) == (["liver"], ["volume"], "l")
+    assert talk(first, "and the liver?")[-1].status == "clarify"  # nothing is far from itself
+
+
+def test_a_length_unit_keeps_the_distance_and_a_volume_unit_does_not_fit_one() -> None:
+    (call,) = talk("how far is the aorta from the liver?", "and the spleen in cm?")[-1].calls
+    assert (call.args["measures"], call.args["unit"]) == (["distance"], "cm")
+    assert "cm, mm" in talk("distance between the liver and the aorta in litres")[-1].text

@@ -22,6 +22,13 @@ def test_rank_and_unit_are_added() -> None:
     assert call.args["unit"] == "cm"
 
 
+@pytest.mark.parametrize("text", ["Wie groß ist die Leber?", "wie gross ist die Leber", "Größe der Leber"])
+def test_a_german_size_is_no_growth(text: str) -> None:
+    """ "groß" was taken for a slip of "grow", so the liver was compared with a prior."""
+    (call,) = plan(text).calls
+    assert (call.tool, call.args["targets"], call.args["measures"]) == ("measure", ["liver"], ["volume"])
+
+
 @pytest.mark.parametrize(
     ("text", "args"),
     [
@@ -199,3 +206,33 @@ def test_two_bounds_and_a_number_of_the_largest():
 def test_the_chest_is_only_where_lesions_are():
     assert plan("any tumor in the chest?").calls[0].targets == ("lung_tumor",)
     assert plan("CT chest: liver volume").calls[0].targets == ("liver",)
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        ("is the contrast phase arterial?", "arterial"),
+        ("is the phase arterial?", "arterial"),
+        ("is this arterial phase?", "arterial"),
+        ("is the scan in the portal venous phase?", "portal-venous"),
+        ("is the contrast phase portal venous?", "portal-venous"),
+        ("is the contrast phase late?", "late"),
+        ("arterial or venous phase?", None),
+        ("what contrast phase is this?", None),
+    ],
+)
+def test_the_name_of_a_phase_is_no_vessel(text: str, phase: str | None) -> None:
+    (call,) = plan(text).calls
+    assert (call.tool, call.args["targets"], call.args.get("phase")) == ("describe", [], phase)
+
+
+def test_a_vessel_can_still_be_described() -> None:
+    (call,) = plan("describe the portal vein").calls
+    assert call.args == {"targets": ["portal_vein_and_splenic_vein"]}
+
+
+def test_lesions_are_offered_where_the_model_draws_them() -> None:
+    request = "find lesions in the bladder"
+    assert "lesions in liver, colon." in plan(request, None, {"liver_tumor", "colon_tumor"}.__contains__).text
+    assert "cannot look for lesions" in plan(request, None, {"liver"}.__contains__).text
+    assert "pancreas" in plan(request).text

@@ -36,6 +36,7 @@ def test_words_numbers_and_signs(text: str, expected: list[str]) -> None:
         ("metastases", "metastasis"),
         ("masses", "mass"),
         ("calibre", "caliber"),
+        ("groß", "gross"),
         ("Kidneys", "kidney"),
         ("cœliac".replace("œ", "oe"), "celiac"),
         ("bodies", "body"),

@@ -218,3 +218,31 @@ def test_export_in_an_unknown_format_is_an_error(turn):
 
 def test_help_lists_what_the_model_can_find(turn):
     assert "liver" in call(turn, "help")["supported"]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        ("arterial", "Yes: the estimated contrast phase is arterial (probable)."),
+        ("portal-venous", "No, not arterial: the estimated contrast phase is portal-venous (probable)."),
+        ("with contrast agent", "Whether the contrast phase is arterial cannot be told"),
+        (None, "Whether the contrast phase is arterial cannot be told"),
+    ],
+)
+def test_a_phase_that_is_asked_about_is_answered_with_the_estimate(turn, monkeypatch, estimate, said):
+    phase = {"phase": estimate, "sure": "probable", "mean_hu": {}, "line": "Contrast: the evidence."}
+    monkeypatch.setattr("assistant.tools.describe.contrast_phase", lambda *_: dict(phase))
+    first, second = call(turn, "describe", phase="arterial")["lines"]
+    assert first.startswith(said)
+    assert second == "Contrast: the evidence."
+    assert "none of arterial" in call(turn, "describe", phase="lunar")["error"]
+
+
+def test_the_phases_that_are_asked_about_are_those_that_are_estimated():
+    from assistant.phase import _rules, phases_asked
+    from assistant.planner.files import data
+
+    estimates = {rule["phase"] for rule in _rules()["rules"]}
+    assert phases_asked().keys() == data("phases").keys()
+    for rule in phases_asked().values():
+        assert {*rule["agree"], *rule["differ"]} <= estimates
