@@ -251,3 +251,10 @@ def test_small_talk_computes_nothing(session, segmenter, request_text):
 
 def test_treatment_is_refused(session):
     assert session.ask("Should I operate on this tumor?").status == "refuse"
+
+
+@pytest.mark.parametrize("request_", [None, 7, b"How big is the liver?", ["liver"]])
+def test_what_is_no_text_is_refused_in_a_line(session, request_):
+    with pytest.raises(BodyMapsError, match=f"ask in words.*{type(request_).__name__}"):
+        session.ask(request_)
+    assert session.history == ()
