@@ -4,6 +4,7 @@
     python3 bootstrap.py                  install
     python3 bootstrap.py demo             install, then `bodymaps demo`
     python3 bootstrap.py ask ct.nii.gz .. install, then `bodymaps ask ct.nii.gz ..`
+    python3 bootstrap.py --extra llm      install with an optional part: llm, dicom, mcp, scale or train
     python3 bootstrap.py --dev            install with the developers' packages
     python3 bootstrap.py test             the same, then the tests
 
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,7 +30,7 @@ def python() -> str:
     return str(BIN / ("python.exe" if os.name == "nt" else "python"))
 
 
-def install(developer: bool) -> None:
+def install(extras: Sequence[str] = ()) -> None:
     """Creates the environment and brings it to the lock's state; quick when nothing changed."""
     if not Path(python()).exists():
         print(f"creating {VENV}", file=sys.stderr)
@@ -36,26 +38,34 @@ def install(developer: bool) -> None:
     if subprocess.run([python(), "-c", "import uv"], capture_output=True).returncode:
         subprocess.run([python(), "-m", "pip", "install", "--quiet", UV], check=True)
     command = [python(), "-m", "uv", "sync", "--frozen", "--inexact", "--project", str(ROOT)]
-    if developer:
-        command += ["--extra", "dev"]
+    for extra in extras:
+        command += ["--extra", extra]
     subprocess.run(command, check=True, env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV)})
+
+
+def asked(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The optional parts to install, and what to run then."""
+    extras, rest = list[str](), list(arguments)
+    while rest[:1] == ["--dev"] or (rest[:1] == ["--extra"] and len(rest) > 1):
+        extras.append("dev" if rest.pop(0) == "--dev" else rest.pop(0))
+    return ([*extras, "dev"] if rest[:1] == ["test"] else extras), rest
 
 
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  (it runs before any requirement is checked)
         print("bodymaps needs Python 3.11 or later; run this with a newer python3", file=sys.stderr)
         return 2
-    test = arguments[:1] == ["test"]
-    developer = test or arguments[:1] == ["--dev"]
+    extras, rest = asked(arguments)
     try:
-        install(developer)
+        install(extras)
     except subprocess.CalledProcessError as error:
         print(f"the installation stopped at: {' '.join(map(str, error.cmd))}", file=sys.stderr)
         return 1
-    if not arguments or arguments == ["--dev"]:
+    if not rest:
         print(f"installed; run {BIN / 'bodymaps'} --help", file=sys.stderr)
         return 0
-    job = ["-m", "pytest", *arguments[1:]] if test else ["-m", "assistant.cli", *arguments]
+    test = rest[0] == "test"
+    job = ["-m", "pytest", *rest[1:]] if test else ["-m", "assistant.cli", *rest]
     return subprocess.run([python(), *job], cwd=ROOT if test else None).returncode
 
 

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import Any
 
+from encoders.errors import install
+
 LLMS = {
     "ollama:NAME": ("langchain_ollama", "OLLAMA_HOST", "a running Ollama; `ollama pull NAME` first"),
     "openai:NAME?base_url=URL": (
@@ -94,7 +96,7 @@ def _segmenters() -> list[dict[str, Any]]:
 
 
 def _llm(spec: str, package: str, setting: str | None, needs: str) -> dict[str, Any]:
-    why = None if find_spec(package) else f"{package} is not installed: install bodymaps[llm]"
+    why = None if find_spec(package) else f"{package} is not installed: {install('llm')}"
     return {
         "spec": spec,
         "can_run": why is None,

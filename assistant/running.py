@@ -82,10 +82,16 @@ class Running:
 
 def in_words(name: str, args: Mapping[str, Any]) -> str:
     """A call of a tool as a request that says the same."""
-    parts = [name, *(str(t) for t in args.get("targets", ()))]
+    parts = [name, *_listed(args, "targets")]
     if args.get("within"):
         parts.append(f"within {args['within']}")
-    return " ".join([*parts, *(str(m) for m in args.get("measures", ()))]).replace("_", " ")
+    return " ".join([*parts, *_listed(args, "measures")]).replace("_", " ")
+
+
+def _listed(args: Mapping[str, Any], name: str) -> list[str]:
+    """An argument that ought to be a list; it was not checked yet."""
+    value = args.get(name)
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
 
 
 def _beyond(result: Mapping[str, Any]) -> bool:

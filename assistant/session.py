@@ -108,8 +108,10 @@ class Session:
         """Answer one request.
 
         on_event: gets the events of `stream`, in the calling thread. Raises Cancelled after `cancel`, and
-        BodyMapsError when the language model cannot be reached; the conversation is then as it was.
+        BodyMapsError for no text or a language model out of reach; the conversation is then as it was.
         """
+        if not isinstance(text, str):
+            raise BodyMapsError(f'ask in words, such as "How big is the liver?", not {type(text).__name__}')
         with self._lock:
             for session in (self, self.prior):
                 if session is not None:

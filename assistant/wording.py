@@ -227,7 +227,7 @@ def _quality(records: Iterable[Mapping[str, Any]]) -> list[str]:
         if quality["dice"] is not None:
             key = "validated" if quality["level"] == "validated" else "experimental"
             cases = f"{quality['cases']} case{'s' if quality['cases'] != 1 else ''}"
-            text = say[key].format(segmenter=record["segmenter"], dice=f"{quality['dice']:.2f}", cases=cases)
+            text = say[key].format(segmenter=record["segmenter"], dice=f"{quality['dice']:.3f}", cases=cases)
         elif quality["note"]:
             text = say["derived"].format(note=quality["note"].rstrip("."))
         else:

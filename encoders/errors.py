@@ -7,3 +7,8 @@ class BodyMapsError(ValueError):
 
 class Cancelled(Exception):
     """Raised inside a progress callback to stop a long computation."""
+
+
+def install(extra: str) -> str:
+    """How to install an optional part of pyproject.toml."""
+    return f"`python3 bootstrap.py --extra {extra}` installs it"

@@ -13,6 +13,23 @@ from typing import Any
 from encoders.errors import BodyMapsError
 
 
+def check_folder(folder: Path) -> None:
+    """Raises BodyMapsError when `folder` is no folder or nothing could be written there; leaves nothing behind.
+
+    To be asked before long work whose results go there; the folder need not exist yet.
+    """
+    try:
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise BodyMapsError(f"{there} is a file: give a folder for the results")
+        with tempfile.TemporaryDirectory(prefix=".", dir=there):
+            return
+    except OSError as error:
+        raise BodyMapsError(
+            f"cannot write to {folder}: {error.strerror or error}: give another folder"
+        ) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and is removed when not.

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from encoders.errors import BodyMapsError
+from encoders.errors import BodyMapsError, install
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+def load_stl(path: Path) -> trimesh.Trimesh:
+    """The mesh of an STL file. Raises BodyMapsError when it cannot be read, or trimesh is not installed."""
+    try:
+        import trimesh
+    except ImportError as error:
+        raise BodyMapsError(f"meshes need trimesh: {install('train')}") from error
+    try:
+        return trimesh.load_mesh(path, process=False)
+    except Exception as error:  # trimesh raises many kinds
+        raise BodyMapsError(f"{path} is not a readable STL file: {error}") from error
 
 
 def read_stl(path: Path) -> npt.NDArray[np.float64]:
-    """(T, 3, 3) triangle corners of an STL file. Raises BodyMapsError when it cannot be read."""
-    import trimesh
-
-    try:
-        mesh = trimesh.load_mesh(path, process=False)
-    except Exception as error:  # trimesh raises many kinds
-        raise BodyMapsError(f"{path} is not a readable STL file: {error}") from error
-    return np.asarray(mesh.triangles, np.float64)
+    """(T, 3, 3) triangle corners of an STL file. Raises as `load_stl`."""
+    return np.asarray(load_stl(path).triangles, np.float64)
 
 
 def voxelise(triangles: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> npt.NDArray[np.bool_]:

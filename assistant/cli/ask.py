@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli.common import AsJson, Bar, Llm, SegmenterSpec, StudyPath, clean_stdout, put_json
-from encoders.errors import BodyMapsError
+from assistant.cli.common import (
+    AsJson,
+    Bar,
+    Llm,
+    SegmenterSpec,
+    StudyPath,
+    ask_until_stopped,
+    clean_stdout,
+    put_json,
+)
+from encoders.files import check_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -28,14 +37,14 @@ def ask(
     from assistant.answer import Answer
     from assistant.export.answers import save_answer, save_record
 
-    if out is not None and out.exists() and not out.is_dir():
-        raise BodyMapsError(f"--out {out} is a file: give a folder")
+    if out is not None:
+        check_folder(out)
     with clean_stdout() as stdout:
         session = Assistant(llm=llm, segmenter=segmenter).open(study, out=out, prior=prior)
         answers: list[Answer] = []
         for request in requests:
             with Bar("thinking") as bar:
-                answer = session.ask(request, bar.event)
+                answer = ask_until_stopped(session, request, bar)
             if out is not None:
                 answer = save_answer(answer, session.study, out)
             answers.append(answer)

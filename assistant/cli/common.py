@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from encoders.errors import BodyMapsError
+from encoders.errors import BodyMapsError, Cancelled
 from prompts.ontology import ontology
 
 if TYPE_CHECKING:
+    from assistant.answer import Answer
     from assistant.events import Event
+    from assistant.session import Session
 
 StudyPath = Annotated[Path, typer.Argument(help="NIfTI, MHA, NRRD, a DICOM folder, or a zip of one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
@@ -90,3 +94,18 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
+
+
+def ask_until_stopped(session: Session, request: str, bar: Bar) -> Answer:
+    """`session.ask`, which Ctrl-C ends at its next step. Raises Cancelled then.
+
+    The agent runs its tools in threads that it waits for, whatever happens, so they must be told to stop.
+    """
+    import_module("assistant.agent")  # takes seconds, and only here Ctrl-C ends it at once
+    with ThreadPoolExecutor(1) as worker:
+        answer = worker.submit(session.ask, request, bar.event)
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            session.cancel()
+            raise Cancelled from None

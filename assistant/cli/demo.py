@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assistant.cli.chat import Host, Port, open_page
-from assistant.cli.common import Bar, SegmenterSpec, clean_stdout
+from assistant.cli.common import Bar, SegmenterSpec, ask_until_stopped, clean_stdout
 
 app = typer.Typer(add_completion=False)
 
@@ -32,7 +32,7 @@ def demo(
         session = Assistant(segmenter=segmenter).open(study)
         for question in data()["questions"]:
             with Bar("thinking") as bar:
-                answer = session.ask(question, bar.event)
+                answer = ask_until_stopped(session, question, bar)
             print(f"> {question}\n{answer.text}\n({answer.seconds:.1f} s)\n", file=out, flush=True)
     if page:
         open_page(study, host, port, segmenter, browser=True)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from assistant.cli.common import AsJson, clean_stdout, put_json
+from encoders.errors import install
 
 app = typer.Typer(add_completion=False)
 
@@ -64,5 +65,5 @@ def _line(name: str, good: bool, text: str) -> str:
 
 
 def _package(package: dict[str, Any]) -> str:
-    where = f"install bodymaps[{package['extra']}]" if package["extra"] else "needed: install bodymaps again"
+    where = install(package["extra"]) if package["extra"] else "needed: install bodymaps again"
     return f"{package['version'] or 'not installed'}; {where}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from encoders.errors import BodyMapsError
+from encoders.errors import BodyMapsError, install
 from encoders.files import replacing
 from encoders.geometry import Geometry
 from encoders.segmenters.base import Mask
@@ -35,7 +35,7 @@ def save_dicom_seg(masks: Mapping[str, Mask], study: Study, path: Path) -> Path:
         from pydicom.uid import ExplicitVRLittleEndian
     except ImportError as error:
         raise BodyMapsError(
-            "DICOM SEG needs highdicom: install bodymaps[dicom], or use --format nifti"
+            f"DICOM SEG needs highdicom: {install('dicom')}; or use --format nifti"
         ) from error
     source = _source(study)
     grid = _grid(source)

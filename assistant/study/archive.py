@@ -49,6 +49,9 @@ def _unpack(path: Path, folder: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise BodyMapsError(f"{path}: no room to unpack it: make room in {folder.parent}") from error
+        # damaged data have no number, or EINVAL: a seek to an offset that is none
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise BodyMapsError(f"{path}: cannot be read: {error.strerror}") from error
         raise BodyMapsError(f"{path}: not a readable zip archive; it is damaged or truncated") from error
 
 

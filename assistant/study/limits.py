@@ -15,5 +15,10 @@ SMALL_BYTES = 64 * 2**20
 
 def check(path: Path, unpacked: float, packed: int, what: str = "image") -> None:
     """Raises BodyMapsError when `packed` bytes promise more than an honest file unpacks to."""
-    if unpacked > MAX_BYTES or (unpacked > SMALL_BYTES and unpacked > MAX_RATIO * max(1, packed)):
+    if unpacked > MAX_BYTES:
         raise BodyMapsError(f"{path}: the {what} unpacks to {unpacked / 2**30:.1f} GB, too much for a CT")
+    if unpacked > SMALL_BYTES and unpacked > MAX_RATIO * max(1, packed):
+        raise BodyMapsError(
+            f"{path}: the {what} promises {unpacked / 2**20:.0f} MB out of {packed / 2**20:.2f} MB, too much for a CT: "
+            "it is cut off or damaged; copy or download it again"
+        )

@@ -36,8 +36,12 @@ def open_study(path: str | Path, progress: Progress | None = None) -> Study:
     Raises BodyMapsError, one line, when there is no such file or it is no three-dimensional CT.
     """
     source = Path(path).expanduser()
-    if not source.exists():
-        raise BodyMapsError(f"{source}: no such file or folder")
+    try:
+        source.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise BodyMapsError(f"{source}: no such file or folder") from error
+    except OSError as error:
+        raise BodyMapsError(f"{source}: cannot be read: {error.strerror}") from error
     report = progress or (lambda fraction, what: None)
     report(0.0, "reading the study")
     loaded = _reader(source)(source)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from assistant.study.study import Fact
+from encoders.errors import BodyMapsError
 
 MAX_FILES = 50_000
 
@@ -56,6 +58,7 @@ def is_dicom(path: Path) -> bool:
 def scan(folder: Path) -> list[Series]:
     """Every image series below a folder, in the order of their first files; empty when there is no DICOM.
 
+    Raises BodyMapsError for a folder with more files than a study has, or that cannot be read.
     Identifiers are read only to strike them out of the series description, and are not kept.
     """
     import pydicom
@@ -83,13 +86,21 @@ def scan(folder: Path) -> list[Series]:
     return list(found.values())
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files below a folder, sorted, up to a limit; a single file is itself."""
+def _files(folder: Path) -> list[Path]:
+    """The files below a folder that can be seen, sorted; a single file is itself."""
     if folder.is_file():
-        yield folder
-        return
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    yield from files[:MAX_FILES]
+        return [folder]
+
+    def unreadable(error: OSError) -> None:
+        if error.filename == str(folder):  # a folder inside it may be anything
+            raise BodyMapsError(f"{folder}: cannot be read: {error.strerror}") from error
+
+    walk = os.walk(folder, onerror=unreadable)
+    found = (path for above, _, names in walk for name in names if os.path.isfile(path := f"{above}/{name}"))
+    files = [Path(path) for path in islice(found, MAX_FILES + 1)]
+    if len(files) > MAX_FILES:
+        raise BodyMapsError(f"{folder}: more than {MAX_FILES} files in it: give the folder of one study")
+    return sorted(files)
 
 
 def _facts(head: Any) -> dict[str, Fact]:

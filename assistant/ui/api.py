@@ -6,12 +6,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from pydantic import ValidationError, validate_call
 
 from assistant.ui import take, uploads
+from assistant.ui.guard import REFUSED
 from assistant.ui.reading import Reading
 from assistant.ui.store import Store
 from assistant.ui.words import page
@@ -43,13 +47,14 @@ class Verbs:
         self._paths = paths.resolve() if paths is not None else None
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        verbs: list[Callable[..., Any]] = [self.open_study, self.open_demo, self.ask, self.structures]
+        verbs: list[Callable[..., Any]] = [self.open_demo, self.ask, self.structures]
         verbs += [self.measure, self.download, self.close_study]
         if self._paths is not None:
             verbs.append(self.open_path)
         for verb in verbs:
             # without Gradio's queue: over MCP it would let the server fetch its own files for a caller
-            gr.api(verb, queue=False)
+            gr.api(_checked(verb), queue=False)
+        gr.api(self.open_study, queue=False)  # takes uploads in several forms, and checks them itself
 
     async def open_study(self, upload: str) -> dict[str, Any]:
         """Open an uploaded CT: NIfTI, MHA, NRRD or a zip of one DICOM series. The upload is deleted then.
@@ -212,7 +217,24 @@ def _key(token: str) -> str:
 
 
 def _told(error: BodyMapsError) -> gr.Error:
-    return gr.Error(str(error), print_exception=False)
+    return gr.Error(str(error), title=REFUSED, print_exception=False)
+
+
+def _checked(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The verb, refusing arguments of other types than its own: Gradio passes on whatever JSON it was sent."""
+    strict = validate_call(verb)
+
+    @wraps(verb)
+    async def call(*args: Any) -> Any:
+        try:
+            return await strict(*args)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            position, *within = wrong["loc"]
+            place = [list(signature(verb).parameters)[int(position)], *map(str, within)]
+            raise _told(BodyMapsError(f"{'.'.join(place)}: {wrong['msg']}")) from error
+
+    return call
 
 
 def json_over_mcp(blocks: gr.Blocks) -> None:

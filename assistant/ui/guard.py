@@ -20,6 +20,9 @@ OPEN = "/gradio_api/startup-events"
 WRONG_SECONDS = 1.0
 """How long a wrong password waits for its answer."""
 
+REFUSED = "Refused"
+"""The title of an error that is the caller's to mend."""
+
 
 def users(path: Path | None) -> dict[str, str]:
     """Names and passwords: lines `USER:PASSWORD` of a file, and of the variable BODYMAPS_LOGIN. Empty: no login.
@@ -51,12 +54,33 @@ def middleware(host: str, login: Mapping[str, str]) -> list[Any]:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    guards = []
+    guards = [Middleware(Refusals)]
     if host in LOOPBACK:
         guards.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK], www_redirect=False))
     if login:
         guards.append(Middleware(Login, users=login))
     return guards
+
+
+class Refusals:
+    """Gives a refused request of a program the status 400; to Gradio every error is a 500 (an ASGI middleware)."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        held: list[Any] = []  # the start of a reply, until its body says why
+
+        async def told(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 500:
+                held.append(message)
+                return
+            if held:
+                refused = f'"title":"{REFUSED}"'.encode() in message.get("body", b"")
+                await send(held.pop() | ({"status": 400} if refused else {}))
+            await send(message)
+
+        await self._app(scope, receive, told)
 
 
 class Login:

@@ -198,8 +198,9 @@ class Page:
             self._offer(reading, answer)
 
     def show(self, request: gr.Request) -> Updates:
-        """Everything as it is now."""
-        return self.widgets.all(self.store.get(_key(request)))
+        """Everything as it is now; without a study the notice of `ask` stays."""
+        reading = self.store.get(_key(request))
+        return self.widgets.all(reading, "" if reading else page()["ask_first"])
 
     def _offer(self, reading: Reading, answer: Answer) -> None:
         """Put chips under an answer."""

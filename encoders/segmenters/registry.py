@@ -128,7 +128,7 @@ ENTRIES |= {
 
 
 def load(spec: str) -> Segmenter:
-    """The segmenter of a spec `name[:argument]`. Raises BodyMapsError for an unknown one."""
+    """The segmenter of a spec `name[:argument]`. Raises BodyMapsError for an unknown one or a file that is none."""
     name, _, argument = spec.partition(":")
     if name not in ENTRIES:
         known = ", ".join(entry.spec for entry in ENTRIES.values())
@@ -136,7 +136,9 @@ def load(spec: str) -> Segmenter:
     missing = ENTRIES[name].missing()
     if missing:
         raise BodyMapsError(f"the segmenter '{name}' cannot run here: {missing}")
-    return ENTRIES[name].load(argument)
+    segmenter = ENTRIES[name].load(argument)
+    segmenter.supported()  # reads what was given: a file that is no model is refused now, not by the first answer
+    return segmenter
 
 
 def describe() -> list[dict[str, str | None]]:

@@ -155,15 +155,12 @@ class DemoScan:
 
     def _item(self, structure: str) -> Item:
         """Volume and extent of the closed surface itself; its vertices are voxel indices of the CT."""
-        import trimesh
-
         from assistant.demo import demo_references
-        from eval.references import read_stl, voxelise
+        from eval.references import load_stl, voxelise
 
-        path = demo_references([structure]) / f"{structure}.stl"
-        triangles = read_stl(path)
+        mesh = load_stl(demo_references([structure]) / f"{structure}.stl")
+        triangles = np.asarray(mesh.triangles, np.float64)
         corners = triangles.reshape(-1, 3)
-        mesh = trimesh.load_mesh(path)
         world = self.geometry.to_world(corners)
         values = {
             "volume": abs(float(mesh.volume)) * self.geometry.voxel_ml,

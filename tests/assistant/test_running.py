@@ -63,3 +63,8 @@ def test_what_a_tool_raises_is_known_as_ours(running, monkeypatch):
 def test_a_call_in_words():
     args = {"targets": ["liver_tumor"], "within": "liver_lobe_left", "measures": ["volume"]}
     assert in_words("measure", args) == "measure liver tumor within liver lobe left volume"
+
+
+@pytest.mark.parametrize("args", [{"targets": None, "measures": None}, {"targets": 5}, {}])
+def test_arguments_that_are_no_lists_have_words_too(args):
+    assert in_words("measure", args) == "measure"

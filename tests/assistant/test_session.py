@@ -257,3 +257,10 @@ def test_what_can_be_looked_for_is_what_the_segmenter_draws(study, segmenter, or
     request = "find lesions in the bladder"
     assert "I can look for lesions in pancreas." in Session(study, segmenter).ask(request).text
     assert "cannot look for lesions" in Session(study, organs_only).ask(request).text
+
+
+@pytest.mark.parametrize("request_", [None, 7, b"How big is the liver?", ["liver"]])
+def test_what_is_no_text_is_refused_in_a_line(session, request_):
+    with pytest.raises(BodyMapsError, match=f"ask in words.*{type(request_).__name__}"):
+        session.ask(request_)
+    assert session.history == ()

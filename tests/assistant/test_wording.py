@@ -1,7 +1,7 @@
 import pytest
 
 from assistant.measure.kinds import KINDS
-from assistant.wording import compose, number, sentence_list, usual_measures, words
+from assistant.wording import _quality, compose, number, sentence_list, usual_measures, words
 from prompts.ontology import KINDS as STRUCTURE_KINDS
 
 
@@ -44,3 +44,9 @@ def test_errors_are_sentences():
 def test_what_the_planner_says_comes_first():
     text = compose([{"tool": "undo", "lines": ["The last step is undone."]}], before="Only a part is done.")
     assert text.splitlines()[0] == "Only a part is done."
+
+
+def test_a_dice_has_the_digits_that_were_measured():
+    quality = {"level": "validated", "dice": 0.855, "cases": 2, "note": ""}
+    record = {"label": "left kidney", "present": True, "segmenter": "embedded", "quality": quality}
+    assert _quality([record]) == ["Dice of the embedded model: 0.855 on 2 cases."]

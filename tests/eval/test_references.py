@@ -1,6 +1,10 @@
+import sys
+
 import numpy as np
+import pytest
 import trimesh
 
+from encoders.errors import BodyMapsError
 from eval.references import read_stl, voxelise
 
 
@@ -20,3 +24,9 @@ def test_a_surface_that_leaves_the_grid_is_cut():
     mask = voxelise(np.asarray(box.triangles, float), (8, 8, 8))
     assert mask[:6, :6, :6].sum() == 5 * 5 * 5
     assert mask.sum() == 125
+
+
+def test_without_trimesh_the_command_that_installs_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    with pytest.raises(BodyMapsError, match=r"need trimesh: `python3 bootstrap\.py --extra train`"):
+        read_stl(tmp_path / "ball.stl")

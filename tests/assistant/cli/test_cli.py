@@ -1,8 +1,11 @@
 """The command line: JSON on standard output, one line and status 2 for bad input, nothing half written."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import nibabel as nib
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 from assistant.cli import available, run
 from assistant.plan import STATUSES
+from encoders.segmenters.registry import load as LOAD
 
 PLAN_KEYS = {"request", "status", "calls", "text"}
 ANSWER_KEYS = ["request", "status", "text", "seconds", "findings", "calls", "warnings"]
@@ -143,6 +147,19 @@ def test_segment_several_studies_into_folders_of_their_own(ct, tmp_path):
     assert sorted(p.name for p in out.iterdir()) == ["ct", "other"]
 
 
+def test_a_missing_study_does_not_stop_the_others(ct, tmp_path, capsys):
+    out = tmp_path / "out"
+    studies = [str(tmp_path / "missing.nii.gz"), str(ct)]
+    assert run(["segment", *studies, "-t", "liver", "-o", str(out)]) == 2
+    said = capsys.readouterr()
+    assert "missing.nii.gz: no such file" in said.err
+    assert "Traceback" not in said.err
+    assert said.out.splitlines() == [
+        str(out / "ct" / name) for name in ("segmentation.nii.gz", "labels.json")
+    ]
+    assert [p.name for p in out.iterdir()] == ["ct"]
+
+
 def test_segment_to_dicom_seg_needs_a_dicom_study(ct, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(["segment", str(ct), "-t", "liver", "-o", str(out), "--format", "dicom-seg"]) == 2
@@ -204,6 +221,40 @@ def test_out_that_is_a_file(ct, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(["ask", str(ct), "hello", "--out", str(tmp_path / "file")]) == 2
     assert "give a folder" in complaint(capsys)
+
+
+@pytest.mark.parametrize("verb", [["ask", "segment the liver"], ["segment", "-t", "liver"]])
+def test_results_that_cannot_be_written_are_told_before_the_work(verb, ct, tmp_path, capsys, segmenter):
+    (tmp_path / "file").write_text("")
+    assert run([verb[0], str(ct), *verb[1:], "--out", str(tmp_path / "file" / "results")]) == 2
+    assert "give a folder" in complaint(capsys)
+    assert segmenter.asked == []
+
+
+@pytest.mark.parametrize("kind", ["weights", "universal"])
+@pytest.mark.parametrize("verb", [["ask", "How big is the liver?"], ["segment", "-t", "liver", "-o", "out"]])
+def test_a_file_that_is_no_model(kind, verb, ct, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("encoders.segmenters.registry.load", LOAD)
+    monkeypatch.chdir(tmp_path)
+    bad = tmp_path / "letter.safetensors"
+    bad.write_text("hello")
+    assert run([verb[0], str(ct), *verb[1:], "--segmenter", f"{kind}:{bad}"]) == 2
+    assert "letter.safetensors" in complaint(capsys)
+
+
+def test_ctrl_c_stops_at_the_next_step(ct, capsys, segmenter, monkeypatch):
+    def slow(volume, structures, progress):
+        os.kill(os.getpid(), signal.SIGINT)
+        while time.monotonic() < ends:
+            progress(0.5, "still looking")
+            time.sleep(0.01)
+        raise AssertionError("nobody said to stop")
+
+    ends = time.monotonic() + 60
+    monkeypatch.setattr(segmenter, "segment", slow)
+    assert run(["ask", str(ct), "How big is the liver?"]) == 130
+    assert time.monotonic() < ends
+    assert "bodymaps: stopped" in capsys.readouterr().err
 
 
 def test_unknown_llm_is_one_line(ct, capsys):

@@ -111,7 +111,7 @@ def test_report_says_what_was_found_and_refers_to_its_pictures(bundle):
     assert "Research use only" in text
     assert re.search(r"\| liver \| yes \| .*volume [\d,.]+ ml", text)
     assert re.search(r"\| stomach \| not found \| – \| – \| – ", text)
-    assert "Dice 0.95 on 3 case(s)" in text
+    assert "Dice 0.950 on 3 case(s)" in text
     named = set(re.findall(r"\((pictures/.*?)\)", text))
     assert named == {name for name in bundle if name.startswith("pictures/")}
 

@@ -1,5 +1,9 @@
 """A small phantom CT."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -29,3 +33,19 @@ def organ_centre():
 @pytest.fixture
 def body_and_organ():
     return [(BODY, 20), (ORGAN, 120)]
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """refuse(path): the system will not say what is there, as in a folder of somebody else's."""
+    stat = os.stat
+
+    def refused(path):
+        def guarded(given, *args, **options):
+            if not isinstance(given, int) and Path(given) == path:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return stat(given, *args, **options)
+
+        monkeypatch.setattr(os, "stat", guarded)
+
+    return refused

@@ -104,6 +104,16 @@ def test_a_full_disk_is_not_a_damaged_archive(tmp_path, folder, monkeypatch):
         open_study(path)
 
 
+def test_a_forbidden_archive_is_not_a_damaged_one(tmp_path, folder, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = packed(folder, tmp_path / "scan.zip")
+    monkeypatch.setattr(zipfile, "ZipFile", forbidden)
+    with pytest.raises(BodyMapsError, match=r"scan\.zip: cannot be read: Permission denied"):
+        open_study(path)
+
+
 def test_no_dicom_inside(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as out:
         out.writestr("a.txt", "hello")

@@ -1,9 +1,12 @@
 """DICOM folders: what is converted, what is said, what is refused, what is forgotten."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
-from assistant.study import open_study
+from assistant.study import open_study, series
 from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
 from encoders.volume import Volume
@@ -120,4 +123,28 @@ def test_identifiers_are_not_kept(tmp_path, ct, write_series):
 def test_series_that_promises_too_much_is_refused(tmp_path, ct, write_series):
     folder = write_series(tmp_path / "study", ct, NumberOfFrames=100_000)
     with pytest.raises(BodyMapsError, match="series unpacks to"):
+        open_study(folder)
+
+
+def test_entries_that_cannot_be_seen_are_passed_over(tmp_path, ct, write_series, refuse):
+    folder = write_series(tmp_path / "study", ct)
+    before = open_study(folder).volume.shape
+    (folder / "secret").write_text("")
+    refuse(folder / "secret")
+    assert open_study(folder).volume.shape == before
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(BodyMapsError, match="cannot be read: Permission denied"):
+        open_study(tmp_path)
+
+
+def test_more_files_than_a_study_has(tmp_path, ct, write_series, monkeypatch):
+    folder = write_series(tmp_path / "study", ct)
+    monkeypatch.setattr(series, "MAX_FILES", 5)
+    with pytest.raises(BodyMapsError, match="more than 5 files in it: give the folder of one study"):
         open_study(folder)

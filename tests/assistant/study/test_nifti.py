@@ -191,6 +191,16 @@ def test_gzip_bomb_is_refused_before_it_unpacks(tmp_path, hu):
         open_study(tmp_path / "bomb.nii.gz")
 
 
+@pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz"])
+def test_the_first_part_of_a_large_file_is_called_cut_off(tmp_path, hu, name):
+    data = bytearray(image(hu).to_bytes()[:352])
+    data[42:48] = struct.pack("<3h", 512, 512, 600)
+    data += np.random.default_rng(0).bytes(400_000)
+    (tmp_path / name).write_bytes((gzip.compress(data) if name.endswith("gz") else data)[:200_000])
+    with pytest.raises(BodyMapsError, match=r"promises 300 MB out of 0\.19 MB.* cut off or damaged"):
+        open_study(tmp_path / name)
+
+
 def test_pixels_that_begin_nowhere(tmp_path, hu):
     data = bytearray(image(hu).to_bytes())
     data[108:112] = struct.pack("<f", 1e13)

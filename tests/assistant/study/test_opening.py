@@ -87,3 +87,10 @@ def test_doubts_are_said(tmp_path, ct, change, says):
     study = open_study(tmp_path / "ct.nii")
     assert isinstance(study.volume.geometry, Geometry)
     assert any(says in warning for warning in study.warnings)
+
+
+def test_a_file_that_may_not_be_seen(tmp_path, ct, refuse):
+    path = save(tmp_path / "ct.nii.gz", ct)
+    refuse(path)
+    with pytest.raises(BodyMapsError, match=r"ct\.nii\.gz: cannot be read: Permission denied"):
+        open_study(path)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERBS = {"open_study", "open_demo", "open_path", "ask", "structures", "measure", "download", "close_study"}
 VOXEL_ML = 0.125
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,10 @@ def volume(answer: dict[str, Any]) -> float:
 
 def uploads(server: Server) -> list[Path]:
     return [p for p in Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*") if p.is_file()]
+
+
+def post(server: Server, verb: str, *arguments: Any) -> httpx.Response:
+    return httpx.post(f"{server.url}gradio_api/run/{verb}", json={"data": arguments}, timeout=60)
 
 
 def test_only_the_verbs_are_offered_each_with_types_and_a_description(client):
@@ -116,10 +121,40 @@ def test_nothing_found_yet_is_no_zip(client, server, token):
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "", "\0", "a" * 5000])
 def test_open_study_takes_uploads_only(client, server, path):
-    for upload in (path, str(server.phantom), {"path": str(server.phantom)}):
-        reply = httpx.post(f"{server.url}gradio_api/run/open_study", json={"data": [upload]})
-        assert "no such upload" in reply.json()["error"]
+    for upload in (path, str(server.phantom), {"path": str(server.phantom)}, None):
+        reply = post(server, "open_study", upload)
+        assert (reply.status_code, "no such upload" in reply.json()["error"]) == (400, True)
     assert server.phantom.is_file()
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "says"),
+    [
+        ("measure", ["liver", None], "measures: Input should be a valid list"),
+        ("measure", [None, []], "structure: Input should be a valid string"),
+        ("measure", ["liver", [None]], "measures.0: Input should be a valid string"),
+        ("ask", [None], "request: Input should be a valid string"),
+        ("ask", [7], "request: Input should be a valid string"),
+    ],
+)
+def test_null_and_other_wrong_types_are_a_sentence_and_status_400(server, token, verb, given, says, caplog):
+    reply = post(server, verb, token, *given)
+    assert (reply.status_code, reply.json()["error"]) == (400, says)
+    assert not caplog.records
+
+
+def test_a_body_of_null_is_refused(server):
+    reply = httpx.post(f"{server.url}gradio_api/run/measure", content=b"null", headers=JSON)
+    assert (reply.status_code, "valid dictionary" in reply.text) == (422, True)
+
+
+def test_a_fault_of_the_servers_own_is_none_of_the_callers(server, token, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("assistant.session.Session.call", broken)
+    reply = post(server, "measure", token, "liver", [])
+    assert (reply.status_code, "secret" in reply.text) == (500, False)
 
 
 def test_bad_upload_is_a_sentence_without_our_folders(client, server, tmp_path):
