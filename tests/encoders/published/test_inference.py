@@ -73,7 +73,8 @@ def test_the_fused_fast_path_gives_nearly_the_same_masks(make_model):
     plain = inference.logits_of(model, image, rows, (32, 32, 32))
     model.backbone.fuse()
     exact = inference.logits_of(model, image, rows, (32, 32, 32))
-    torch.testing.assert_close(exact, plain, atol=1e-4, rtol=1e-4)
+    # a dozen convolutions sum in another order; without AVX-512 by 1.2e-4
+    torch.testing.assert_close(exact, plain, atol=4e-4, rtol=1e-4)
     half = inference.logits_of(model, image, rows, (32, 32, 32), half=True)
     a, b = half > 0, plain > 0
     assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.99
