@@ -129,9 +129,7 @@ def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume):
     assert told[-1] == 1
 
 
-def test_what_the_first_pass_misses_is_looked_for_beside_another(
-    two_passes, segmenter, volume, monkeypatch
-):
+def test_what_the_first_pass_misses_is_looked_for_beside_another(two_passes, segmenter, volume, monkeypatch):
     monkeypatch.setitem(settings(), "beside", {"kidney_left": "spleen"})
     found = two_passes.segment(volume, ["kidney_left"])["kidney_left"].full()
     spleen = segmenter.segment(volume, ["spleen"])["spleen"].full()
