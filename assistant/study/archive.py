@@ -15,6 +15,7 @@ from assistant.study.study import Loaded
 from encoders.errors import BodyMapsError
 
 _CHUNK = 1 << 20
+DAMAGED = "not a readable zip archive; it is damaged or truncated"
 
 
 def read(path: Path) -> Loaded:
@@ -46,13 +47,22 @@ def _unpack(path: Path, folder: Path) -> None:
                             left -= out.write(chunk)
                             if left < 0:
                                 raise BodyMapsError(f"{path}: the archive unpacks to too much for a CT")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BodyMapsError(f"{path}: no room to unpack it: make room in {folder.parent}") from error
-        # damaged data have no number, or EINVAL: a seek to an offset that is none
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise BodyMapsError(f"{path}: cannot be read: {error.strerror}") from error
-        raise BodyMapsError(f"{path}: not a readable zip archive; it is damaged or truncated") from error
+    except OSError as error:
+        raise BodyMapsError(f"{path}: {_trouble(error, folder)}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise BodyMapsError(f"{path}: {DAMAGED}") from error
+
+
+def _trouble(error: OSError, folder: Path) -> str:
+    """What kept an archive from being unpacked into `folder`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no room to unpack it: make room in {folder.parent}"
+    if error.errno in (
+        None,
+        errno.EINVAL,
+    ):  # damaged data have no number, or are sought at an offset that is none
+        return DAMAGED
+    return f"cannot be read: {error.strerror}"
 
 
 def _check(path: Path, entries: list[zipfile.ZipInfo]) -> None:

@@ -1,10 +1,14 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.segmenters.base import Mask
+from eval import quality
 from eval.held_out import score_case, truths, volume_of
 from eval.lesion_rules import Chosen
-from eval.quality import Score, entry, lesion_entry, level, markdown_of
+from eval.quality import Score, entry, lesion_entry, level, markdown_of, measure_quality
 
 
 def case(complete=(), weak=(), trusted=None):
@@ -77,3 +81,29 @@ def test_lesions_are_offered_when_most_planted_ones_are_found():
     assert lesion_entry(chosen(7, 0.0))["level"] == "unsupported"
     assert lesion_entry(chosen(10, 1.25))["level"] == "unsupported"
     assert "8 of 10 planted" in lesion_entry(chosen(8, 1.0))["note"]
+
+
+def test_a_fold_is_scored_and_calibrated_where_it_held_cases_out(monkeypatch, tmp_path):
+    class Model:
+        def __init__(self, weights, closer):
+            self.closer = tuple(closer)
+
+        def supported(self):
+            return {"liver"}
+
+        def segment(self, volume, structures):
+            used.append(self.closer)
+            return {"liver": Mask.from_full("liver", one.labels == 1, 0.9)}
+
+    one = case({"liver"})
+    used, calibrated = [], []
+    monkeypatch.setattr(quality, "EmbeddedSegmenter", Model)
+    monkeypatch.setattr(quality, "references", lambda *_: [("liver", one.labels == 1)])
+    monkeypatch.setattr(quality, "held_out_cases", lambda *_: [one])
+    monkeypatch.setattr(quality, "_calibrations", lambda _, model, *__: calibrated.append(model.closer) or {})
+    monkeypatch.setattr("assistant.study.open_study", lambda _: SimpleNamespace(volume=volume_of(one)))
+    new, old = tmp_path / "new", tmp_path / "old"
+    table = measure_quality(tmp_path, [new], Path("embedded-detail.yaml"), tmp_path, tmp_path, fold=[old])
+    assert used == [(new,), (old,)]  # the demo CT, then the held-out case
+    assert calibrated == [(old,)]
+    assert [s["dice"] for s in table["scores"]] == [1.0, 1.0]
