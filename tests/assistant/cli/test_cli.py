@@ -240,7 +240,15 @@ def test_a_file_that_is_no_model(kind, verb, ct, tmp_path, capsys, monkeypatch):
     assert "letter.safetensors" in complaint(capsys)
 
 
-def test_ctrl_c_stops_at_the_next_step(ct, capsys, segmenter, monkeypatch):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_stops_at_the_next_step(ct, capsys, segmenter, monkeypatch, ctrl_c):
     def slow(volume, structures, progress):
         os.kill(os.getpid(), signal.SIGINT)
         ends = time.monotonic() + 60
