@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import yaml
+from scipy import ndimage
 from torch import Tensor
 
 from encoders.device import device, mixed_precision
@@ -27,6 +28,9 @@ from encoders.postprocess import within
 from encoders.segmenters.base import Progress
 from encoders.universal import UniversalModel, body_position
 from encoders.volume import Volume
+
+LEAST_BEYOND = 20
+"""Voxels of a mask's border beyond the gate from which on it is followed."""
 
 
 @cache
@@ -109,6 +113,27 @@ class Neighbourhood:
             return None
         box = scaled_box(tight.shifted(coarse.body.start), coarse.grid, fine.grid)
         return cls(box, nearest(near, coarse.grid, coarse.body.start, fine.grid, box))
+
+    def following(self, mask: np.ndarray, reach: float, fine: FineStudy) -> Neighbourhood | None:
+        """This neighbourhood, and what lies within `reach` mm of a mask that was found in it and runs on past its gate.
+
+        mask: bool of `box.shape`. None where the mask ends inside the gate: there is nothing more to see.
+        """
+        tight = Box.of_mask(mask)
+        if tight is None:
+            return None
+        margin = int(np.ceil(reach / fine.grid.spacing[0])) + 1
+        wide = tight.shifted(self.box.start).grown(margin, fine.grid.shape)
+        wide = wide.intersection(fine.body) or wide
+        box = Box(
+            as_triple(np.minimum(wide.start, self.box.start)), as_triple(np.maximum(wide.stop, self.box.stop))
+        )
+        gate, found = np.zeros(box.shape, bool), np.zeros(box.shape, bool)
+        here = self.box.shifted([-s for s in box.start]).slices
+        gate[here], found[here] = self.gate, mask
+        if (ndimage.binary_dilation(found) & ~gate).sum() < LEAST_BEYOND:
+            return None
+        return Neighbourhood(box, gate | within(found, reach, fine.grid.voxel_ml))
 
 
 @torch.inference_mode()

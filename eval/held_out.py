@@ -25,7 +25,7 @@ from prompts.ontology import ontology
 
 @dataclass(frozen=True)
 class Row:
-    """One structure of one case. source: "reference", "rule" or "machine labels"."""
+    """One structure of one case. source: "reference", "rule", "drawn by eye" or "machine labels"."""
 
     case: str
     structure: str
@@ -60,7 +60,8 @@ def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndar
         if not mask.any():
             continue
         if structure in case.complete or leaves <= case.complete:
-            source = "rule" if structure in case.ruled else "reference"
+            made = {"rule": case.ruled, "drawn by eye": case.drawn}
+            source = next((name for name, own in made.items() if structure in own), "reference")
             yield structure, mask, np.ones(mask.shape, bool), source
         elif structure in case.weak or leaves <= case.weak | case.complete:
             trusted = case.trusted if case.trusted is not None else np.ones(mask.shape, bool)

@@ -29,6 +29,7 @@ class Case:
     hu: (X, Y, Z) int16 Hounsfield units, or None when only labels exist and the image is synthesised.
     labels: (X, Y, Z) uint8, `names[value]` is the structure; value 0 is unlabelled.
     ruled: those of the complete structures that a rule found, see `encoders.learning.rules`.
+    drawn: those of the complete structures that were drawn by eye, see `encoders.learning.outlines`.
     trusted: (X, Y, Z) bool: where a missing label of a `weak` structure may be believed.
     complete: structures of which every voxel in the image carries the label.
     weak: structures labelled by a machine: complete only inside `trusted`.
@@ -43,6 +44,7 @@ class Case:
     weak: frozenset[str]
     trusted: np.ndarray | None
     ruled: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
 
     def save(self, path: Path) -> None:
         meta = {
@@ -52,6 +54,7 @@ class Case:
             "complete": sorted(self.complete),
             "weak": sorted(self.weak),
             "ruled": sorted(self.ruled),
+            "drawn": sorted(self.drawn),
         }
         arrays: dict[str, Any] = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
         if self.hu is not None:
@@ -75,4 +78,5 @@ class Case:
                 weak=frozenset(meta["weak"]),
                 trusted=data.get("trusted"),
                 ruled=frozenset(meta.get("ruled", ())),
+                drawn=frozenset(meta.get("drawn", ())),
             )

@@ -82,9 +82,10 @@ def decoy(
     else:
         filled = occupancy(shapes, draw_diameter(rng), organs.spacing, rng)
     if kind["where"] == "organ":
-        if not organs.entries:
+        entries = [e for e in organs.entries if organs.names[e[1]] in kind.get("organs", organs.names)]
+        if not entries:
             return None
-        entry, value = organs.entries[rng.integers(len(organs.entries))]
+        entry, value = entries[rng.integers(len(entries))]
         rule = {**entry, "grows_out": 1.0 if "level" in kind else 0.0, "inside": kind["inside"]}
         place = fit(organs, rule, value, filled, taken, rng)
         if place is None:

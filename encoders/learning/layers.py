@@ -1,5 +1,5 @@
-"""The labels of a case, read layer by layer: files, ellipsoids, the rule for the lungs, and what earlier weights are
-sure of.
+"""The labels of a case, read layer by layer: files, what was drawn by eye, the rule for the lungs, and what earlier
+weights are sure of.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy import ndimage
 from encoders.errors import BodyMapsError
 from encoders.learning.borders import grown
 from encoders.learning.cases import UNCERTAIN
+from encoders.learning.outlines import read_outlines, solid, within
 
 
 def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -81,6 +82,7 @@ class Layers:
         self.complete: set[str] = set()
         self.weak: set[str] = set()
         self.ruled: set[str] = set()
+        self.drawn: set[str] = set()
 
     def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
         """Gives the voxels of a mask the label `name`, over earlier labels unless `only_free`."""
@@ -141,6 +143,34 @@ class Layers:
         self.mark(UNCERTAIN, radius <= 1.2)
         self.mark(layer["ellipsoid"], radius <= 0.9)
         self.complete.add(layer["ellipsoid"])
+        self.drawn.add(layer["ellipsoid"])
+
+    def draw_outlines(self, layer: Mapping[str, Any]) -> None:
+        """What somebody drew by eye, see `outlines`: unsure in the voxels around it that no label claims.
+
+        It is all that the case shows of the structure; what a label file gave it besides is what the outlines name
+        `instead`.
+        """
+        assert self.labels is not None
+        assert self.hu is not None
+        outlines = read_outlines(layer["outlines"])
+        structure = outlines["structure"]
+        drawn = resampled(solid(outlines), np.full(3, float(outlines["spacing_mm"])), self.spacing, 0)
+        if drawn.shape != self.hu.shape:
+            raise BodyMapsError(
+                f"{layer['outlines']} was drawn on another grid: {drawn.shape}, not {self.hu.shape}"
+            )
+        drawn = within(drawn, self.hu, outlines["hu"])
+        if structure in self.names:
+            before = (self.labels == self.names.index(structure)) & ~drawn
+            self.labels[before] = 0
+            if "instead" in outlines:  # thin rests are where two borders differ
+                self.mark(outlines["instead"], ndimage.binary_opening(before, iterations=2))
+        self.mark(UNCERTAIN, ndimage.binary_dilation(drawn), only_free=True)
+        self.mark(structure, drawn)
+        self.complete.add(structure)
+        self.drawn.add(structure)
+        self.weak.discard(structure)
 
     def find_lungs(self) -> None:
         """The lungs by rule, when they show as two separate ones."""

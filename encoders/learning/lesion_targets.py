@@ -53,7 +53,7 @@ def supervise(
     return target, known
 
 
-MOST_LESION, MOST_ORGAN, MOST_BESIDE, MOST_ALIKE, ELSEWHERE = 3000, 3000, 3000, 2000, 1500
+MOST_LESION, MOST_ORGAN, MOST_BESIDE, MOST_ALIKE, ELSEWHERE = 3000, 3000, 3000, 1000, 1500
 """How many voxels of a window the lesion classes are asked about."""
 AROUND = 2
 """How many voxels around a decoy count as alike: what is drawn there is wider than the vessel itself."""

@@ -14,14 +14,15 @@ from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.layers import Layers, body, read_image, resampled
+from encoders.learning.outlines import read_outlines
 from encoders.learning.transplants import smooth, transplant
 
 
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
 
-    Its `labels` are layers: a `file` with `names`, an `ellipsoid`, structures that are `absent`, the `rule` lungs, or a
-    `teacher` (weights and `structures`).
+    Its `labels` are layers: a `file` with `names`, an `ellipsoid`, `outlines`, structures that are `absent`, the `rule`
+    lungs, or a `teacher` (weights and `structures`).
     Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
     Raises BodyMapsError when a file of the entry is missing.
     """
@@ -45,6 +46,8 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
             made.ask_teacher(layer)
         elif "ellipsoid" in layer:
             made.draw_ellipsoid(layer)
+        elif "outlines" in layer:
+            made.draw_outlines(layer)
         elif "absent" in layer:
             made.complete.update(layer["absent"])
         else:
@@ -67,6 +70,7 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
         frozenset(made.weak - made.complete),
         made.trusted,
         frozenset(made.ruled),
+        frozenset(made.drawn),
     )
 
 
@@ -83,11 +87,13 @@ def load_cases(entries: Sequence[Mapping[str, Any]], data: Path, spacing: float,
 
 
 def _key(entry: Mapping[str, Any], spacing: float) -> str:
-    """Changes with the entry, the spacing, and a teacher's weights."""
+    """Changes with the entry, the spacing, outlines, and a teacher's weights."""
     digest = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode())
     for layer in entry.get("labels", ()):
         if "teacher" in layer:
             digest.update(Path(layer["teacher"]).read_bytes())
+        if "outlines" in layer:
+            digest.update(json.dumps(read_outlines(layer["outlines"]), sort_keys=True).encode())
     return digest.hexdigest()[:12]
 
 

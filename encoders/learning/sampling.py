@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -80,21 +80,23 @@ def _centre(
     source: Fields,
     size: tuple[int, int, int],
     rng: np.random.Generator,
-    favoured: Collection[str],
+    favoured: Mapping[str, float],
     share: float,
 ) -> Tensor:
     """Half of the windows are drawn to a random structure, the rest to a random voxel of the body.
 
-    Most structures of a whole-trunk map are bones: with favoured ones, `share` of all windows go to one of them first.
+    Most structures of a whole-trunk map are bones: with favoured ones, `share` of all windows go to one of them first,
+    in proportion to their weights.
     Where the scan is longer than the window the window stays about inside it, as in sliding window inference.
     """
     names = list(source.seeds)
     chosen = [name for name in names if name in favoured]
+    odds = np.ones(len(names))
     if chosen and rng.random() < share:
-        names = chosen
+        names, odds = chosen, np.array([favoured[name] for name in chosen])
     elif rng.random() >= 0.5:
         names = []
-    pool = source.seeds[names[rng.integers(len(names))]] if names else source.body
+    pool = source.seeds[names[rng.choice(len(names), p=odds / odds.sum())]] if names else source.body
     shape, half = torch.tensor(source.labels.shape) / 1.0, torch.tensor(size) / 2
     low, high = torch.minimum(half, shape / 2), torch.maximum(shape - half, shape / 2)
     centre = pool[rng.integers(len(pool))].float().clamp(low, high)
@@ -117,15 +119,16 @@ def draw(
     source: Fields,
     size: tuple[int, int, int],
     rng: np.random.Generator,
-    favoured: Collection[str] = (),
+    favoured: Collection[str] | Mapping[str, float] = (),
     share: float = 0.45,
 ) -> Window:
     """A window of `size` voxels around a random centre, rotated, scaled and elastically deformed.
 
-    favoured: label names that a `share` of the windows is drawn to. Never mirrored: left and right must stay what
-    they are.
+    favoured: label names that a `share` of the windows is drawn to, perhaps with weights. Never mirrored: left and
+    right must stay what they are.
     """
-    centre = _centre(source, size, rng, favoured, share)
+    weights = favoured if isinstance(favoured, Mapping) else dict.fromkeys(favoured, 1.0)
+    centre = _centre(source, size, rng, weights, share)
     matrix = _rotation(rng.normal(0, (4, 4, 7)))
     scale = torch.from_numpy(np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.06, 3))).float()
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]

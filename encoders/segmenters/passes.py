@@ -102,10 +102,32 @@ def _organ(
     reach: float,
     progress: Progress | None,
 ) -> dict[Asked, Found]:
-    """One structure by all its phrases, at most `reach` mm from a first mask; {} where that is empty."""
+    """One structure by all its phrases, at most `reach` mm from a first mask; {} where that is empty.
+
+    Where the mask runs on past what was looked at, and `detail.yaml` says so, it is followed.
+    """
     place = Neighbourhood.around(first.verdict.keep, reach, study, fine)
-    if place is None:
-        return {}
+    found: dict[Asked, Found] = {}
+    follow = settings()["follow"]
+    followed = any(a.structure in follow["structures"] for a in rows)
+    for _ in range(1 + followed * follow["times"]):
+        if place is None:
+            break
+        found = _drawn(own, fine, rows, place, progress)
+        place = place.following(
+            np.logical_or.reduce([f.verdict.keep for f in found.values()]), follow["mm"], fine
+        )
+    return found
+
+
+def _drawn(
+    own: Pass,
+    fine: FineStudy,
+    rows: Mapping[Asked, Tensor],
+    place: Neighbourhood,
+    progress: Progress | None,
+) -> dict[Asked, Found]:
+    """One structure by all its phrases, in one place."""
     rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
     text = torch.cat([torch.stack(list(rows.values())), own.model.embeddings(rivals)])
     logits = decode_near(own.model, fine, place, text, progress)

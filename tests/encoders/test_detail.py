@@ -125,3 +125,23 @@ def test_a_small_body_is_padded_with_air(tiny_model):
 def test_every_structure_has_a_reach():
     assert reach_mm("liver_tumor") < reach_mm("pancreas")
     assert reach_mm("kidney_left") > 0
+
+
+def test_a_mask_that_runs_on_is_followed(tiny_model, volume):
+    fine = FineStudy.of(volume, extract_features(tiny_model, volume), 2.0)
+    box = Box((12, 12, 12), (24, 24, 24))
+    place = Neighbourhood(box, np.ones(box.shape, bool))
+    ends = np.zeros(box.shape, bool)
+    ends[3:9, 3:9, 3:9] = True
+    assert place.following(ends, 8.0, fine) is None
+    assert place.following(np.zeros(box.shape, bool), 8.0, fine) is None
+    runs_on = ends.copy()
+    runs_on[3:9, 3:9] = True  # out of the gate above and below
+    wider = place.following(runs_on, 8.0, fine)
+    gate = np.zeros(fine.grid.shape, bool)
+    gate[wider.box.slices] = wider.gate
+    assert gate[box.slices].all()
+    assert gate[17, 17, 12 - 4 : 24 + 4].all()  # 8 mm are four voxels
+    assert not gate[:, :, : 12 - 4].any()
+    assert not gate[:, :, 24 + 4 :].any()
+    assert not gate[: 15 - 4].any()

@@ -103,3 +103,22 @@ def test_decoys_edit_where_their_kind_says(scan, kind, monkeypatch):
     assert edits > 3
     share = within / edits
     assert share > 0.5 if kind["where"] == "organ" else share < 0.5
+
+
+def test_some_decoys_lie_in_some_organs_only(scan, monkeypatch):
+    kind = {
+        "shape": "tube",
+        "where": "organ",
+        "weight": 1,
+        "inside": 0.5,
+        "level": [300, 400],
+        "radius": [1, 2],
+    }
+    kind |= {"branches": 0, "organs": ["no such organ"]}
+    free = torch.zeros_like(scan[1], dtype=torch.bool)
+    for seed in range(5):
+        hu, new = _edited(scan, kind, free, monkeypatch, seed)
+        assert new.equal(hu)
+    kind["organs"] = list(NAMES)
+    changed = [not _edited(scan, kind, free, monkeypatch, seed)[1].equal(scan[0]) for seed in range(10)]
+    assert any(changed)

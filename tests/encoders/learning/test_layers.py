@@ -107,3 +107,44 @@ def test_an_ellipsoid_is_drawn_where_it_was_measured(files):
     doubt = layers.labels == layers.names.index(UNCERTAIN)
     assert (ndimage.binary_dilation(prostate) & ~prostate & ~doubt).sum() == 0  # a shell all around
     assert "prostate" in layers.complete
+
+
+def _outlines(folder, **changes):
+    square = [[2, 12], [5, 12], [5, 17], [2, 17]]
+    content = {"structure": "lung_left", "shape": [30, 30, 30], "spacing_mm": 3.0, "hu": [0, 100]}
+    content |= {"slices": {z: [square] for z in (6, 12)}, **changes}
+    path = folder / "outlines.yaml"
+    path.write_text(json.dumps(content))  # JSON is YAML
+    return {"outlines": str(path)}
+
+
+def test_what_was_drawn_replaces_what_a_file_said(files):
+    layers = _read(files, confidence="sure.nii.gz", minimum_confidence=0)
+    layers.hu = np.full((30, 30, 30), 50, np.int16)
+    before = layers.labels == layers.names.index("lung_left")
+    layers.draw_outlines(_outlines(files, instead="liver"))
+    drawn = layers.labels == layers.names.index("lung_left")
+    assert np.argwhere(drawn).min(0).tolist() == [2, 12, 6]
+    assert np.argwhere(drawn).max(0).tolist() == [5, 17, 12]
+    assert {"lung_left"} <= layers.complete & layers.drawn
+    assert "lung_left" not in layers.weak
+    liver = layers.labels == layers.names.index("liver")
+    assert liver.any()
+    assert not (liver & ~before).any()
+    assert (
+        layers.labels[18:28, 10:20, 5:15] == layers.names.index("spleen")
+    ).all()  # of others nothing changes
+
+
+def test_around_what_was_drawn_nothing_is_known(files):
+    layers = Layers(3.0, np.full((30, 30, 30), 50, np.int16))
+    layers.draw_outlines(_outlines(files))
+    drawn = layers.labels == layers.names.index("lung_left")
+    doubt = layers.labels == layers.names.index(UNCERTAIN)
+    assert (doubt == (ndimage.binary_dilation(drawn) & ~drawn)).all()
+
+
+def test_outlines_of_another_grid_are_refused(files):
+    layers = Layers(3.0, np.full((30, 30, 30), 50, np.int16))
+    with pytest.raises(BodyMapsError, match="another grid"):
+        layers.draw_outlines(_outlines(files, shape=[30, 30, 31]))

@@ -10,6 +10,7 @@ from encoders.learning.lesion_targets import (
     AROUND,
     BESIDE,
     ELSEWHERE,
+    MOST_ALIKE,
     MOST_BESIDE,
     MOST_ORGAN,
     host_labels,
@@ -123,7 +124,7 @@ def test_lesion_points_hold_the_decoys():
     points = lesion_points(labels, lesions, host_labels(NAMES), np.random.default_rng(0))
     places = np.stack(np.unravel_index(points.numpy(), labels.shape), 1)
     near = (np.abs(places[:, :2] - 30).max(1) <= AROUND) & (places[:, 2] >= 8) & (places[:, 2] < 52)
-    assert near.sum() >= 5 * 5 * 44  # a vessel is a thousandth of its organ
+    assert near.sum() >= min(5 * 5 * 44, MOST_ALIKE)  # a vessel is a thousandth of its organ
 
 
 def test_a_window_without_a_host_is_asked_about_at_random():

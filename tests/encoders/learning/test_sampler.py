@@ -6,6 +6,7 @@ import torch
 
 from encoders.learning.recipe import read_recipe
 from encoders.learning.sampler import Sampler
+from encoders.learning.sampling import _centre
 from encoders.universal import ModelConfig
 
 STRUCTURES = ["liver", "spleen", "liver_tumor", "liver_cyst"]
@@ -85,3 +86,15 @@ def test_cases_weigh_what_the_recipe_says(make):
     rng = np.random.default_rng(0)
     names = [sampler._pick({}, rng)[0].case.name for _ in range(400)]
     assert names.count("ball") / 400 == pytest.approx(0.75, abs=0.07)
+
+
+def test_favoured_structures_are_drawn_to_by_their_weights(make):
+    sampler = make()
+    source = next(c for c in sampler.cases if c.hu is not None)
+    source = source._replace(
+        seeds={"liver": torch.tensor([[8, 8, 8]]), "spleen": torch.tensor([[30, 30, 30]])}
+    )
+    rng = np.random.default_rng(0)
+    centres = [_centre(source, (16, 16, 16), rng, {"liver": 3.0, "spleen": 1.0}, 1.0) for _ in range(400)]
+    near_liver = sum(float(c.mean()) < 19 for c in centres)
+    assert near_liver == pytest.approx(300, abs=40)
