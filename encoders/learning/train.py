@@ -31,6 +31,8 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     earlier = _earlier(content, data, out.parent)
     if earlier:
         content.setdefault("init", str(earlier))
+        if content.get("fixed_embeddings"):
+            content["words"] = str(earlier)  # the pass before is asked in the same ones
     if "teach" in content:
         teach = content["teach"]
         lesson = {"teacher": str(earlier), "structures": teach["structures"]}

@@ -26,17 +26,23 @@ def learning_rate(step: int, total: int, warmup: int, cooldown: int) -> float:
     return min(1.0, (step + 1) / warmup, max(total - step, 0) / max(cooldown, 1))
 
 
-def adopt(model: UniversalModel, other: UniversalModel, fresh: Collection[str] = ()) -> None:
+def adopt(
+    model: UniversalModel,
+    other: UniversalModel,
+    fresh: Collection[str] = (),
+    words: UniversalModel | None = None,
+) -> None:
     """Starts `model` from the weights of `other`.
 
-    `fresh` structures, and those that `other` does not know, keep their random embedding.
+    Structures that `other` does not know take their embedding from `words`; `fresh` ones, and those that neither knows,
+    keep their random one.
     """
-    state = other.state_dict()
     rows = model.class_embedding.detach().clone()
-    shared = [s for s in model.config.structures if s in other.config.structures and s not in fresh]
-    old = [other.config.structures.index(s) for s in shared]
-    rows[[model.config.structures.index(s) for s in shared]] = state["class_embedding"][old].to(rows.dtype)
-    model.load_state_dict({**state, "class_embedding": rows})
+    for number, structure in enumerate(model.config.structures):
+        source = next((m for m in (other, words) if m and structure in m.config.structures), None)
+        if source is not None and structure not in fresh:
+            rows[number] = source.class_embedding[source.config.structures.index(structure)].detach()
+    model.load_state_dict({**other.state_dict(), "class_embedding": rows})
 
 
 class Trainer:
@@ -56,7 +62,8 @@ class Trainer:
         config = ModelConfig.from_dict({**ModelConfig(()).to_dict(), **recipe["model"]})
         self.model = UniversalModel(config)
         if recipe.get("init"):
-            adopt(self.model, load_model(Path(recipe["init"])), recipe.get("fresh", ()))
+            words = load_model(Path(recipe["words"])) if "words" in recipe else None
+            adopt(self.model, load_model(Path(recipe["init"])), recipe.get("fresh", ()), words)
         self.model.to(self.device).to(memory_format=torch.channels_last_3d)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         settings = recipe["optimiser"]

@@ -61,6 +61,15 @@ def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
     part = load_model(data / "runs" / "again" / "export.safetensors")
     assert part.config.structures == ("liver",)
     assert torch.allclose(part.embeddings(["liver"]), third.embeddings(["liver"]), atol=0.01)
+    # a structure that these weights do not know has the words of the first pass too
+    narrow = {"extends": "again.yaml", "name": "narrow", "model": {"structures": ["liver"]}, "favoured": []}
+    (data / "narrow.yaml").write_text(yaml.safe_dump(narrow))
+    start = train(data / "narrow.yaml", data, data / "runs" / "narrow")
+    (data / "wide.yaml").write_text(
+        yaml.safe_dump({"extends": "again.yaml", "name": "wide", "init": str(start)})
+    )
+    wide = load_model(train(data / "wide.yaml", data, data / "runs" / "wide"))
+    assert torch.equal(wide.embeddings(["spleen"]), first.embeddings(["spleen"]))
     before, after = (model.backbone.refine.weight for model in (first, second))
     assert not torch.equal(before, after)
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +38,18 @@ def test_weights_are_taken_over_by_name(tiny_model):
     assert torch.equal(model.class_embedding[0], tiny_model.class_embedding[1])
     assert torch.equal(model.class_embedding[1:], own[1:])
     assert torch.equal(model.backbone.refine.weight, tiny_model.backbone.refine.weight)
+
+
+def test_what_the_weights_do_not_know_is_said_in_the_words_of_others(tiny_model):
+    torch.manual_seed(1)
+    three, two = (
+        UniversalModel(replace(tiny_model.config, structures=names))
+        for names in (("spleen", "liver", "pancreas"), ("spleen", "pancreas"))
+    )
+    adopt(three, tiny_model, words=two)
+    assert torch.equal(three.class_embedding[0], tiny_model.class_embedding[1])  # not those of `words`
+    assert torch.equal(three.class_embedding[1], tiny_model.class_embedding[0])
+    assert torch.equal(three.class_embedding[2], two.class_embedding[1])
 
 
 def test_the_same_seed_gives_the_same_steps(recipe, data, monkeypatch):
