@@ -66,14 +66,15 @@ class EmbeddedSegmenter:
         if len(closer) >= len(PASSES):
             raise BodyMapsError(f"too many weights: at most {len(PASSES) - 1} passes come after the first")
         self._paths = (weights, *closer)
-        self.name = "embedded" if self._paths == (WEIGHTS, *CLOSER) else weights.stem
+        self._shipped = self._paths == (WEIGHTS, *CLOSER)
+        self.name = "embedded" if self._shipped else "+".join(path.stem for path in self._paths)
         self._kept: WeakKeyDictionary[Volume, _Kept] = WeakKeyDictionary()
         self._studies_kept = studies_kept
 
     @cached_property
     def _records(self) -> dict[str, Any]:
         """What was measured of the embedded weights; nothing is known of others."""
-        return json.loads(QUALITY.read_text()) if self.name == "embedded" and QUALITY.exists() else {}
+        return json.loads(QUALITY.read_text()) if self._shipped and QUALITY.exists() else {}
 
     @property
     def _measured(self) -> dict[str, dict]:

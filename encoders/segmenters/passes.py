@@ -110,13 +110,12 @@ def _organ(
     found: dict[Asked, Found] = {}
     follow = settings()["follow"]
     followed = any(a.structure in follow["structures"] for a in rows)
-    for _ in range(1 + followed * follow["times"]):
-        if place is None:
-            break
+    left = follow["times"] if followed else 0
+    while place is not None:
         found = _drawn(own, fine, rows, place, progress)
-        place = place.following(
-            np.logical_or.reduce([f.verdict.keep for f in found.values()]), follow["mm"], fine
-        )
+        mask = np.logical_or.reduce([f.verdict.keep for f in found.values()])
+        place = place.following(mask, follow["mm"], fine) if left else None
+        left -= 1
     return found
 
 

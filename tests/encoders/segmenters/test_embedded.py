@@ -349,3 +349,11 @@ def test_measured_detection_is_part_of_the_quality(monkeypatch, tmp_path):
     detection = EmbeddedSegmenter().quality("liver_tumor").detection
     assert (detection.sensitivity, detection.negatives, detection.threshold_mm3) == (0.8, 20, 100)
     assert EmbeddedSegmenter().quality("liver").detection is None
+
+
+def test_what_was_measured_is_said_of_the_shipped_passes_only():
+    other = EmbeddedSegmenter(embedded.WEIGHTS, ())  # the first pass alone
+    assert EmbeddedSegmenter().quality("kidney_left").level == "validated"
+    assert other.quality("kidney_left").level == "experimental"
+    assert other.quality("kidney_left").dice is None
+    assert other.supported() >= set(other.drawn)
