@@ -148,8 +148,8 @@ class Layers:
     def draw_outlines(self, layer: Mapping[str, Any]) -> None:
         """What somebody drew by eye, see `outlines`: unsure in the voxels around it that no label claims.
 
-        It is all that the case shows of the structure; what a label file gave it besides is what the outlines name
-        `instead`.
+        It is all that the case shows of the structure, together with what a label file gave it when the outlines say
+        that they are `adds`; otherwise that is what they name `instead`.
         """
         assert self.labels is not None
         assert self.hu is not None
@@ -161,6 +161,8 @@ class Layers:
                 f"{layer['outlines']} was drawn on another grid: {drawn.shape}, not {self.hu.shape}"
             )
         drawn = within(drawn, self.hu, outlines["hu"])
+        if outlines.get("adds"):
+            drawn |= self.labels == self.names.index(structure)
         if structure in self.names:
             before = (self.labels == self.names.index(structure)) & ~drawn
             self.labels[before] = 0

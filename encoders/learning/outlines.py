@@ -19,7 +19,8 @@ def read_outlines(name: str) -> dict[str, Any]:
     """A file, or one of `encoders/learning/outlines` by its name.
 
     `structure`, `shape` and `spacing_mm` of the RAS+ grid, the range `hu` that belongs to the structure, and `slices`:
-    axial index to polygons, each a list of [x, y] in voxels. `instead`: what a machine label took for the structure.
+    axial index to polygons, each a list of [x, y] in voxels. `instead`: what a machine label took for the structure;
+    `adds`: its part is right, the drawing is what it lacks.
     Raises BodyMapsError when there is no such file.
     """
     path = Path(name)

@@ -136,6 +136,19 @@ def test_what_was_drawn_replaces_what_a_file_said(files):
     ).all()  # of others nothing changes
 
 
+def test_what_was_drawn_may_add_to_a_file(files):
+    layers = _read(files)
+    layers.hu = np.full((30, 30, 30), 50, np.int16)
+    before = layers.labels == layers.names.index("lung_left")
+    layers.draw_outlines(
+        _outlines(files, adds=True, slices={z: [[[10, 12], [14, 12], [14, 17]]] for z in (6, 12)})
+    )
+    now = layers.labels == layers.names.index("lung_left")
+    assert now[before].all()
+    assert now[13, 13, 9]
+    assert now.sum() > before.sum()
+
+
 def test_around_what_was_drawn_nothing_is_known(files):
     layers = Layers(3.0, np.full((30, 30, 30), 50, np.int16))
     layers.draw_outlines(_outlines(files))
