@@ -43,7 +43,9 @@ def save_model(
 
 
 def read_config(path: Path) -> tuple[ModelConfig, dict[str, Any]]:
-    """Configuration and notes of a file written by `save_model`. Raises BodyMapsError for any other file."""
+    """Configuration and notes of a file written by `save_model`. Raises BodyMapsError for any other file, or none."""
+    if not path.is_file():
+        raise BodyMapsError(f"there are no weights at {path}, seen from {Path.cwd()}")
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}

@@ -21,7 +21,9 @@ from encoders.learning.outlines import read_outlines, solid, within
 
 
 def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """An image in RAS+ order, and its voxel size in millimetres."""
+    """An image in RAS+ order, and its voxel size in millimetres. Raises BodyMapsError when it is not there."""
+    if not path.exists():
+        raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
     image = nib.as_closest_canonical(nib.load(path))
     return np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
 
@@ -96,10 +98,7 @@ class Layers:
 
     def read_file(self, layer: Mapping[str, Any], data: Path) -> None:
         """A label file with its table, perhaps with a confidence."""
-        path = data / layer["file"]
-        if not path.exists():
-            raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
-        values, zooms = read_image(path)
+        values, zooms = read_image(data / layer["file"])
         values = resampled(values, zooms, self.spacing, 0)
         table = json.loads((data / layer["names"]).read_text())
         aliases = layer.get("aliases", {})

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from encoders.errors import BodyMapsError
 from encoders.learning.cases import UNCERTAIN
-from encoders.learning.layers import Layers, body, resampled
+from encoders.learning.layers import Layers, body, read_image, resampled
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
@@ -161,3 +161,8 @@ def test_outlines_of_another_grid_are_refused(files):
     layers = Layers(3.0, np.full((30, 30, 30), 50, np.int16))
     with pytest.raises(BodyMapsError, match="another grid"):
         layers.draw_outlines(_outlines(files, shape=[30, 30, 31]))
+
+
+def test_a_missing_image_says_what_to_do(tmp_path):
+    with pytest.raises(BodyMapsError, match="--data"):
+        read_image(tmp_path / "ct.nii.gz")
