@@ -111,11 +111,13 @@ def _organ(
     follow = settings()["follow"]
     followed = any(a.structure in follow["structures"] for a in rows)
     left = follow["times"] if followed else 0
+    done = 0.0
     while place is not None:
-        found = _drawn(own, fine, rows, place, progress)
+        until = (done + 1) / 2 if left else 1.0  # nobody knows how often it will be followed
+        found = _drawn(own, fine, rows, place, part_of(progress, done, until))
         mask = np.logical_or.reduce([f.verdict.keep for f in found.values()])
         place = place.following(mask, follow["mm"], fine) if left else None
-        left -= 1
+        left, done = left - 1, until
     return found
 
 
