@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -16,6 +17,7 @@ from encoders.errors import BodyMapsError
 
 _CHUNK = 1 << 20
 DAMAGED = "not a readable zip archive; it is damaged or truncated"
+UNKNOWN = "the archive is compressed in a way that cannot be read, or damaged; unpack it and open the folder"
 
 
 def read(path: Path) -> Loaded:
@@ -49,7 +51,9 @@ def _unpack(path: Path, folder: Path) -> None:
                                 raise BodyMapsError(f"{path}: the archive unpacks to too much for a CT")
     except OSError as error:
         raise BodyMapsError(f"{path}: {_trouble(error, folder)}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except NotImplementedError as error:  # or a damaged index that names such a method
+        raise BodyMapsError(f"{path}: {UNKNOWN}") from error
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
         raise BodyMapsError(f"{path}: {DAMAGED}") from error
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from encoders.errors import BodyMapsError
 from encoders.learning.borders import grown
 from encoders.learning.cases import UNCERTAIN
-from encoders.learning.outlines import read_outlines, solid, within
+from encoders.learning.outlines import in_range, read_outlines, solid
 
 
 def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -140,9 +140,7 @@ class Layers:
         x, y, z = np.ix_(*axes)
         radius = np.sqrt(x + y + z)
         self.mark(UNCERTAIN, radius <= 1.2)
-        self.mark(layer["ellipsoid"], radius <= 0.9)
-        self.complete.add(layer["ellipsoid"])
-        self.drawn.add(layer["ellipsoid"])
+        self._draw(layer["ellipsoid"], radius <= 0.9)
 
     def draw_outlines(self, layer: Mapping[str, Any]) -> None:
         """What somebody drew by eye, see `outlines`: unsure in the voxels around it that no label claims.
@@ -159,16 +157,20 @@ class Layers:
             raise BodyMapsError(
                 f"{layer['outlines']} was drawn on another grid: {drawn.shape}, not {self.hu.shape}"
             )
-        drawn = within(drawn, self.hu, outlines["hu"])
-        if outlines.get("adds"):
-            drawn |= self.labels == self.names.index(structure)
+        drawn = in_range(drawn, self.hu, outlines["hu"])
         if structure in self.names:
-            before = (self.labels == self.names.index(structure)) & ~drawn
-            self.labels[before] = 0
+            before = self.labels == self.names.index(structure)
+            if outlines.get("adds"):
+                drawn |= before
+            self.labels[before & ~drawn] = 0
             if "instead" in outlines:  # thin rests are where two borders differ
-                self.mark(outlines["instead"], ndimage.binary_opening(before, iterations=2))
+                self.mark(outlines["instead"], ndimage.binary_opening(before & ~drawn, iterations=2))
         self.mark(UNCERTAIN, ndimage.binary_dilation(drawn), only_free=True)
-        self.mark(structure, drawn)
+        self._draw(structure, drawn)
+
+    def _draw(self, structure: str, mask: np.ndarray) -> None:
+        """All that the case shows of a structure, by eye."""
+        self.mark(structure, mask)
         self.complete.add(structure)
         self.drawn.add(structure)
         self.weak.discard(structure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import yaml
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from encoders.errors import BodyMapsError
 from encoders.geometry import Box
+from encoders.learning.recipe import find
 
 
 def read_outlines(name: str) -> dict[str, Any]:
@@ -23,12 +22,7 @@ def read_outlines(name: str) -> dict[str, Any]:
     `adds`: its part is right, the drawing is what it lacks.
     Raises BodyMapsError when there is no such file.
     """
-    path = Path(name)
-    if not path.exists():
-        path = Path(str(files("encoders.learning").joinpath("outlines", name)))
-    if not path.exists():
-        raise BodyMapsError(f"no outlines {name}: give a YAML file or the name of one of the project's")
-    return yaml.safe_load(path.read_text())
+    return yaml.safe_load(find(Path(name), "outlines").read_text())
 
 
 def solid(outlines: dict[str, Any]) -> np.ndarray:
@@ -47,7 +41,7 @@ def solid(outlines: dict[str, Any]) -> np.ndarray:
     return mask
 
 
-def within(mask: np.ndarray, hu: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def in_range(mask: np.ndarray, hu: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """The voxels of a mask whose smoothed HU lie between the limits: without the fat and the vessels inside it."""
     box = Box.of_mask(mask)
     if box is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,19 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     A recipe that `extends` another replaces its entries, mappings entry by entry; null removes one (RFC 7386).
     """
-    from importlib.resources import files
-
-    found = path if path.exists() else Path(str(files("encoders.learning").joinpath("recipes", path.name)))
-    if not found.exists():
-        raise BodyMapsError(f"no recipe {path}: give a YAML file or the name of one of the project's recipes")
+    found = find(path, "recipes")
     recipe = yaml.safe_load(found.read_text())
     base = recipe.pop("extends", None)
     return _merged(read_recipe(found.parent / base), recipe) if base else recipe
+
+
+def find(path: Path, kind: str) -> Path:
+    """A file, or the project's own of that name and kind: `recipes` or `outlines`. Raises BodyMapsError when neither is."""
+    own = Path(str(files("encoders.learning").joinpath(kind, path.name)))
+    found = next((p for p in (path, own) if p.exists()), None)
+    if found is None:
+        raise BodyMapsError(f"no {kind} {path}: give a YAML file or the name of one of the project's")
+    return found
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -132,3 +132,27 @@ def leftovers():
     import tempfile
 
     return {name for name in os.listdir(Path(tempfile.gettempdir())) if name.startswith("bodymaps-")}
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_any_damage_is_one_line(tmp_path, method):
+    rng = np.random.default_rng(method)
+    path, folder = tmp_path / "ct.zip", tmp_path / "out"
+    folder.mkdir()
+    with zipfile.ZipFile(path, "w", method) as made:
+        for number in range(2):
+            made.writestr(f"é{number}.dcm", b"\0" * 128 + b"DICM" + rng.bytes(600))
+    whole = path.read_bytes()
+    refused = 0
+    for _ in range(300):
+        broken = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            broken[place] = rng.integers(256)
+        path.write_bytes(broken)
+        try:
+            archive._unpack(path, folder)
+        except BodyMapsError:  # and nothing else
+            refused += 1
+    assert refused > 100

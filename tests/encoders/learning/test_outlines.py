@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from encoders.errors import BodyMapsError
-from encoders.learning.outlines import read_outlines, solid, within
+from encoders.learning.outlines import in_range, read_outlines, solid
 
 
 def disc(centre, radius):
@@ -40,11 +40,11 @@ def test_what_is_too_dark_or_too_bright_is_left_out():
     hu = np.full(mask.shape, 60, np.int16)
     hu[:, :, :10] = -100  # fat
     hu[:, :10] = 200  # a vessel
-    left = within(mask, hu, (5, 95))
+    left = in_range(mask, hu, (5, 95))
     assert left[12:25, 12:25, 12:25].sum() == (mask[12:, 12:, 12:]).sum()
     assert not left[:, :, :10].any()
     assert not left[:, :10].any()
-    assert not within(np.zeros_like(mask), hu, (5, 95)).any()
+    assert not in_range(np.zeros_like(mask), hu, (5, 95)).any()
 
 
 def test_files_are_found_by_path_or_name(tmp_path):
