@@ -23,7 +23,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
 
 def find(path: Path, kind: str) -> Path:
-    """A file, or the project's own of that name and kind: `recipes` or `outlines`. Raises BodyMapsError when neither is."""
+    """A file, or the project's own of that name and kind (`recipes`, `outlines`). Raises BodyMapsError for neither."""
     own = Path(str(files("encoders.learning").joinpath(kind, path.name)))
     found = next((p for p in (path, own) if p.exists()), None)
     if found is None:
