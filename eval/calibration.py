@@ -103,14 +103,12 @@ def voxels_of(segmenter: EmbeddedSegmenter, case: Case, structures: Sequence[str
     return voxels
 
 
-def calibrate(
-    segmenter: EmbeddedSegmenter, cases: Iterable[Case], structures: Sequence[str]
-) -> dict[str, Any]:
-    """{"temperature", "structures": {id: {"before", "after"}}, "curve"}: errors at temperature 1 and the fitted one.
+def calibrate(scans: Iterable[tuple[EmbeddedSegmenter, Case]], structures: Sequence[str]) -> dict[str, Any]:
+    """What cases say of models that never saw them: {"temperature", "structures": {id: {"before", "after"}}, "curve"}: errors at temperature 1 and the fitted one.
 
     The temperature is fitted and measured on the same cases, so the errors after it are optimistic.
     """
-    samples = [sample for case in cases for sample in voxels_of(segmenter, case, structures)]
+    samples = [sample for model, case in scans for sample in voxels_of(model, case, structures)]
     temperature = fit_temperature(samples)
 
     def error(sample: Voxels, t: float) -> float:

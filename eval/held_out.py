@@ -6,7 +6,7 @@ where they can be trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from prompts.ontology import ontology
 
 @dataclass(frozen=True)
 class Row:
-    """One structure of one case. source: "reference", "rule", "drawn by eye" or "machine labels"."""
+    """One structure of one case. source: "reference", "rule", "drawn by eye", "machine labels", or a network."""
 
     case: str
     structure: str
@@ -34,9 +34,11 @@ class Row:
     source: str
 
 
-def held_out_cases(recipe: dict[str, Any], data: Path, spacing_mm: float) -> list[Case]:
-    """The cases that any phase of the recipe holds out, on a grid of this spacing."""
-    names = {name for phase in recipe["phases"] for name in phase.get("hold_out", ())}
+def held_out_cases(
+    recipe: dict[str, Any], data: Path, spacing_mm: float, others: Collection[str] = ()
+) -> list[Case]:
+    """The cases that any phase of the recipe holds out, and those named, on a grid of this spacing."""
+    names = {name for phase in recipe["phases"] for name in phase.get("hold_out", ())} | set(others)
     entries = [entry for entry in recipe["cases"] if entry["name"] in names]
     return load_cases(entries, data, spacing_mm, cache_dir() / "cases")
 
@@ -60,18 +62,21 @@ def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndar
         if not mask.any():
             continue
         if structure in case.complete or leaves <= case.complete:
-            made = {"rule": case.ruled, "drawn by eye": case.drawn}
-            source = next((name for name, own in made.items() if structure in own), "reference")
-            yield structure, mask, np.ones(mask.shape, bool), source
+            made = {case.sources.get(name) for name in (leaves & case.complete) | {structure}} - {None}
+            yield structure, mask, np.ones(mask.shape, bool), ", ".join(sorted(map(str, made))) or "reference"
         elif structure in case.weak or leaves <= case.weak | case.complete:
             trusted = case.trusted if case.trusted is not None else np.ones(mask.shape, bool)
             yield structure, mask, trusted | (case.labels > 0), "machine labels"
 
 
 def score_case(masks: Mapping[str, Mask], case: Case, volume: Volume) -> list[Row]:
-    """The masks that the case can judge; what it does not trust is left out of the masks."""
+    """The masks that the case can judge; what it does not trust is left out of the masks.
+
+    A structure that the model declines to look for (absent at a confidence of zero: vertebral levels where there is no
+    sacrum to count from) has no row.
+    """
     rows = []
-    for name, truth, counts, source in truths(case, list(masks)):
+    for name, truth, counts, source in truths(case, [n for n, mask in masks.items() if not mask.declined]):
         result = score(masks[name].full() & counts, truth, volume.geometry.spacing)
         assert result.dice is not None
         assert result.nsd is not None

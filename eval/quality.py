@@ -6,13 +6,15 @@ trained on, and the cases that the recipe holds out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
+from encoders.learning.cases import Case
 from encoders.postprocess import plausible
 from encoders.segmenters.base import Mask
 from encoders.segmenters.embedded import PASSES, EmbeddedSegmenter
@@ -84,20 +86,20 @@ def measure_quality(
     data: Path,
     demo: Path,
     planted: Path | None = None,
-    fold: Sequence[Path] = (),
+    folds: Path | None = None,
 ) -> dict[str, Any]:
     """The content of `quality.json`: a level per trained structure and every score behind it.
 
     weights, closer: files of `bodymaps train`, of the first pass and of those after it. recipe, data: as in training of
-    the last pass that held cases out. fold: the passes after the first that held them out, where those of `closer` were
-    trained on them; they are scored there, and calibrated. demo: a case folder with ct.nii.gz and STL. planted: a data
-    set with lesions in a held-out CT, on which the rules for lesions are chosen; without one none is offered.
+    the last pass. folds: a file that names passes for cases that these were trained on, such as
+    `encoders/learning/folds.yaml`; those are scored and calibrated there. demo: a case folder with ct.nii.gz and STL.
+    planted: a data set with lesions in a held-out CT, on which the rules for lesions are chosen; without one none is
+    offered.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
 
     segmenter = EmbeddedSegmenter(weights, closer)
-    held_out = EmbeddedSegmenter(weights, fold) if fold else segmenter
     trained = sorted(segmenter.supported())
     study = open_study(demo / "ct.nii.gz")
     truths = dict(references(demo, study.volume.shape))
@@ -109,10 +111,18 @@ def measure_quality(
         scores.append(Score(name, demo.name, found.dice or 0.0, found.nsd or 0.0, "reference mesh"))
     fits: dict[str, bool] = {}
     content = read_recipe(recipe)
-    cases = held_out_cases(content, data, content["model"]["spacing_mm"])
-    for case in cases:
+    others = read_folds(folds, weights) if folds else {}
+
+    def unseen(case: Case) -> tuple[Path, ...]:
+        return others.get(case.name, (weights, *closer))
+
+    def held_out(spacing_mm: float) -> list[Case]:
+        return held_out_cases(content, data, spacing_mm, others)
+
+    for case in held_out(content["model"]["spacing_mm"]):
         volume = volume_of(case)
-        found_masks = held_out.segment(volume, trained)
+        first, *rest = unseen(case)
+        found_masks = EmbeddedSegmenter(first, rest).segment(volume, trained)
         fits |= {name: fits.get(name, True) and _fits(m, volume) for name, m in found_masks.items()}
         scores += [
             Score(row.structure, row.case, row.dice, row.nsd, row.source)
@@ -127,22 +137,37 @@ def measure_quality(
         "lesions": {lesion: organ.rule for organ in chosen.values() for lesion in organ.lesions},
         "planted": {name: asdict(organ) for name, organ in chosen.items()},
         "scores": [asdict(s) for s in scores],
-        "calibration": _calibrations(weights, held_out, content, data),
+        "calibration": _calibrations(segmenter, unseen, held_out),
+    }
+
+
+def read_folds(path: Path, weights: Path) -> dict[str, tuple[Path, ...]]:
+    """{case: files of the passes that never saw it}; `weights` is the first of them where the file names none."""
+    return {
+        case: (
+            path.parent / passes["first"] if "first" in passes else weights,
+            *(path.parent / closer for closer in passes["closer"]),
+        )
+        for case, passes in yaml.safe_load(path.read_text()).items()
     }
 
 
 def _calibrations(
-    weights: Path, both: EmbeddedSegmenter, recipe: dict[str, Any], data: Path
+    shipped: EmbeddedSegmenter,
+    unseen: Callable[[Case], tuple[Path, ...]],
+    held_out: Callable[[float], Sequence[Case]],
 ) -> dict[str, Any]:
-    """{"first": ..., "second": ...}: each pass on the held-out cases at its own spacing, where it draws organs."""
-    alone = EmbeddedSegmenter(weights, ())
-    cases = held_out_cases(recipe, data, alone.model.config.spacing_mm)
-    made = {"first": calibrate(alone, cases, alone.model.config.structures)}
-    for number, (name, one) in enumerate(zip(PASSES, both.passes, strict=False)):
-        organs = [s for s, n in both.drawn.items() if n == number and ontology()[s].kind != "lesion"]
-        if number and organs:
-            cases = held_out_cases(recipe, data, one.model.config.spacing_mm)
-            made[name] = calibrate(both, cases, organs)
+    """{"first": ..., "second": ...}: each pass on the held-out cases at its own spacing, where it draws organs.
+
+    unseen: files of the passes that never saw a case. held_out: the cases on a grid of some spacing.
+    """
+    made = {}
+    for number, (name, one) in enumerate(zip(PASSES, shipped.passes, strict=False)):
+        organs = [s for s in one.model.config.structures if number in (0, shipped.drawn[s])]
+        if organs := [s for s in organs if ontology()[s].kind != "lesion"]:
+            scans = [(unseen(case), case) for case in held_out(one.model.config.spacing_mm)]
+            models = [(EmbeddedSegmenter(p[0], p[1:] if number else ()), case) for p, case in scans]
+            made[name] = calibrate(models, organs)
     return made
 
 

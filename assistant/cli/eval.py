@@ -84,9 +84,9 @@ def quality(
         Path | None, typer.Option(help="Weights of the second pass. Default: the first pass alone.")
     ] = None,
     lesions: Annotated[Path | None, typer.Option(help="Weights of the third pass.")] = None,
-    fold: Annotated[
+    folds: Annotated[
         Path | None,
-        typer.Option(help="A second pass that held the cases out, when --detail was trained on them."),
+        typer.Option(help="Passes for cases that these were trained on: encoders/learning/folds.yaml."),
     ] = None,
     planted: Annotated[
         Path | None,
@@ -101,8 +101,7 @@ def quality(
 
     with clean_stdout() as stdout:
         closer = [path for path in (detail, lesions) if path is not None]
-        before = [path for path in (fold, lesions) if path is not None] if fold else []
-        table = measure_quality(weights, closer, recipe, data, _demo(), planted, before)
+        table = measure_quality(weights, closer, recipe, data, _demo(), planted, folds)
         save_json(table, out)
         print(markdown_of(table), file=stdout)
 

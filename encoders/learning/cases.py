@@ -7,7 +7,8 @@ unknown and takes no part in the loss (the partial-label setting of the Universa
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ class Case:
 
     hu: (X, Y, Z) int16 Hounsfield units, or None when only labels exist and the image is synthesised.
     labels: (X, Y, Z) uint8, `names[value]` is the structure; value 0 is unlabelled.
-    ruled: those of the complete structures that a rule found, see `encoders.learning.rules`.
-    drawn: those of the complete structures that were drawn by eye, see `encoders.learning.outlines`.
+    sources: who made the label of a complete structure, where it is no plain reference: "rule" (`rules`), "drawn by
+    eye" (`outlines`), or the name that a recipe gives to a network.
     trusted: (X, Y, Z) bool: where a missing label of a `weak` structure may be believed.
     complete: structures of which every voxel in the image carries the label.
     weak: structures labelled by a machine: complete only inside `trusted`.
@@ -43,8 +44,7 @@ class Case:
     complete: frozenset[str]
     weak: frozenset[str]
     trusted: np.ndarray | None
-    ruled: frozenset[str] = frozenset()
-    drawn: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         meta = {
@@ -53,8 +53,7 @@ class Case:
             "names": self.names,
             "complete": sorted(self.complete),
             "weak": sorted(self.weak),
-            "ruled": sorted(self.ruled),
-            "drawn": sorted(self.drawn),
+            "sources": dict(self.sources),
         }
         arrays: dict[str, Any] = {"labels": self.labels, "meta": np.array(json.dumps(meta))}
         if self.hu is not None:
@@ -77,6 +76,5 @@ class Case:
                 complete=frozenset(meta["complete"]),
                 weak=frozenset(meta["weak"]),
                 trusted=data.get("trusted"),
-                ruled=frozenset(meta.get("ruled", ())),
-                drawn=frozenset(meta.get("drawn", ())),
+                sources=meta.get("sources", {}),
             )

