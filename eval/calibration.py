@@ -104,9 +104,10 @@ def voxels_of(segmenter: EmbeddedSegmenter, case: Case, structures: Sequence[str
 
 
 def calibrate(scans: Iterable[tuple[EmbeddedSegmenter, Case]], structures: Sequence[str]) -> dict[str, Any]:
-    """What cases say of models that never saw them: {"temperature", "structures": {id: {"before", "after"}}, "curve"}: errors at temperature 1 and the fitted one.
+    """What cases say of models that never saw them: the temperature, and calibration errors before and after it.
 
-    The temperature is fitted and measured on the same cases, so the errors after it are optimistic.
+    {"temperature", "structures": {id: {"before", "after"}}, "curve"}. The temperature is fitted and measured on the same
+    cases, so the errors after it are optimistic.
     """
     samples = [sample for model, case in scans for sample in voxels_of(model, case, structures)]
     temperature = fit_temperature(samples)

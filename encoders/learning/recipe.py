@@ -15,11 +15,18 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """A recipe file; names without a folder are looked up among the project's recipes.
 
     A recipe that `extends` another replaces its entries, mappings entry by entry; null removes one (RFC 7386).
+    `cases_of`: the recipe whose cases it has. `more_cases` join them; one of the same name takes its place.
     """
     found = find(path, "recipes")
     recipe = yaml.safe_load(found.read_text())
-    base = recipe.pop("extends", None)
-    return _merged(read_recipe(found.parent / base), recipe) if base else recipe
+    base, other, more = (recipe.pop(key, None) for key in ("extends", "cases_of", "more_cases"))
+    if base:
+        recipe = _merged(read_recipe(found.parent / base), recipe)
+    if other:
+        recipe["cases"] = read_recipe(found.parent / other)["cases"]
+    if more:
+        recipe["cases"] = list({case["name"]: case for case in (*recipe["cases"], *more)}.values())
+    return recipe
 
 
 def find(path: Path, kind: str) -> Path:

@@ -85,3 +85,14 @@ def test_a_recipe_replaces_entries_and_null_removes_them(tmp_path):
         "name": "b",
         "model": {"backbone": "unet", "args": {"out": 3}},
     }
+
+
+def test_cases_join_those_of_another_recipe(tmp_path):
+    (tmp_path / "a.yaml").write_text("{name: a, cases: [{name: one, weight: 1}, {name: two}]}")
+    (tmp_path / "b.yaml").write_text(
+        "{extends: a.yaml, more_cases: [{name: one, weight: 2}, {name: three}], name: b}"
+    )
+    (tmp_path / "c.yaml").write_text("{name: c, cases_of: b.yaml}")
+    cases = [{"name": "one", "weight": 2}, {"name": "two"}, {"name": "three"}]
+    assert read_recipe(tmp_path / "b.yaml") == {"name": "b", "cases": cases}
+    assert read_recipe(tmp_path / "c.yaml") == {"name": "c", "cases": cases}
