@@ -106,7 +106,7 @@ def voxels_of(segmenter: EmbeddedSegmenter, case: Case, structures: Sequence[str
 def calibrate(scans: Iterable[tuple[EmbeddedSegmenter, Case]], structures: Sequence[str]) -> dict[str, Any]:
     """What cases say of models that never saw them: the temperature, and calibration errors before and after it.
 
-    {"temperature", "structures": {id: {"before", "after"}}, "curve"}, errors as means over the cases. The temperature is
+    {"temperature", "structures": {id: {"before", "after"}}, "curve"}, errors as means over cases. The temperature is
     fitted and measured on the same cases, so the errors after it are optimistic.
     """
     samples = [sample for model, case in scans for sample in voxels_of(model, case, structures)]
