@@ -109,7 +109,7 @@ def measure_quality(
     for name in wanted:
         found = score(masks[name].full(), truths[name], study.volume.geometry.spacing)
         scores.append(Score(name, demo.name, found.dice or 0.0, found.nsd or 0.0, "reference mesh"))
-    fits: dict[str, bool] = {}
+    fits: dict[str, list[bool]] = {name: [] for name in trained}
     content = read_recipe(recipe)
     others = read_folds(folds, weights) if folds else {}
 
@@ -123,12 +123,13 @@ def measure_quality(
         volume = volume_of(case)
         first, *rest = unseen(case)
         found_masks = EmbeddedSegmenter(first, rest).segment(volume, trained)
-        fits |= {name: fits.get(name, True) and _fits(m, volume) for name, m in found_masks.items()}
+        for name, mask in found_masks.items():
+            fits[name] += _fits(mask, volume)
         scores += [
             Score(row.structure, row.case, row.dice, row.nsd, row.source)
             for row in score_case(found_masks, case, volume)
         ]
-    table = {name: entry(name, scores, fits.get(name, False)) for name in trained}
+    table = {name: entry(name, scores, bool(fits[name]) and all(fits[name])) for name in trained}
     chosen = choose_rules(segmenter, planted) if planted else {}
     for organ in chosen.values():
         table |= {lesion: lesion_entry(organ) for lesion in organ.lesions}
@@ -171,11 +172,11 @@ def _calibrations(
     return made
 
 
-def _fits(mask: Mask, volume: Volume) -> bool:
-    """Whether a mask on a CT is there and plausible."""
-    if mask.box is None:
-        return False
-    return plausible(mask.structure, volume.hu[mask.box.slices][mask.voxels], volume.geometry.voxel_ml)
+def _fits(mask: Mask, volume: Volume) -> list[bool]:
+    """Whether a mask on a CT is plausible; [] when that says nothing: none is there, or the scan may cut it off."""
+    if mask.box is None or mask.box.touches_edge(volume.geometry.shape):
+        return []
+    return [plausible(mask.structure, volume.hu[mask.box.slices][mask.voxels], volume.geometry.voxel_ml)]
 
 
 def markdown_of(table: dict[str, Any]) -> str:

@@ -131,3 +131,18 @@ def test_the_passes_of_the_projects_folds_are_there():
     passes = read_folds(folds, Path(quality.__file__))
     assert passes
     assert all(path.exists() for files in passes.values() for path in files)
+
+
+def test_only_a_mask_that_the_scan_shows_whole_can_be_plausible():
+    volume = volume_of(case())
+
+    def fits(structure, *slices):
+        mask = np.zeros(volume.geometry.shape, bool)
+        mask[slices] = True
+        return quality._fits(Mask.from_full(structure, mask, 0.9), volume)
+
+    inside, edge = slice(5, 15), slice(10, 20)  # 27 ml
+    assert fits("gallbladder", inside, inside, inside) == [True]
+    assert fits("spleen", inside, inside, inside) == [False]
+    assert fits("spleen", edge, inside, inside) == []
+    assert fits("spleen", slice(0, 0)) == []
