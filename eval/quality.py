@@ -180,11 +180,21 @@ def _fits(mask: Mask, volume: Volume) -> list[bool]:
 
 
 def markdown_of(table: dict[str, Any]) -> str:
-    """The scores and the levels as Markdown tables."""
-    scores = [[s["case"], s["structure"], s["dice"], s["nsd"], s["source"]] for s in table["scores"]]
+    """The scores by structure and case, what they were compared with, and the levels, as Markdown tables."""
+    scores = table["scores"]
+    cases = list(dict.fromkeys(s["case"] for s in scores))
+    cells = {(s["structure"], s["case"]): f"{s['dice']:.3f} / {s['nsd']:.3f}" for s in scores}
+    names = sorted({s["structure"] for s in scores})
+    sources: dict[tuple[str, str], list[str]] = {}
+    for s in scores:
+        sources.setdefault((s["case"], s["source"]), []).append(s["structure"])
     levels = [[n, e["level"], e["dice"], e["cases"], e["note"]] for n, e in table["structures"].items()]
-    return (
-        markdown(["case", "structure", "Dice", "NSD 2 mm", "compared with"], scores)
-        + "\n\n"
-        + markdown(["structure", "level", "mean Dice", "cases", "note"], levels)
+    return "\n\n".join(
+        [
+            markdown(["Dice / NSD 2 mm", *cases], [[n, *(cells.get((n, c)) for c in cases)] for n in names]),
+            markdown(
+                ["case", "compared with", "structures"], [[*k, ", ".join(v)] for k, v in sources.items()]
+            ),
+            markdown(["structure", "level", "mean Dice", "cases", "note"], levels),
+        ]
     )

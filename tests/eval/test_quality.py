@@ -72,12 +72,18 @@ def test_an_unmeasured_structure_is_never_validated():
     assert entry("aorta", scores, False)["level"] == "unsupported"
 
 
-def test_the_tables_name_every_structure():
-    table = {
-        "structures": {"liver": entry("liver", [Score("liver", "a", 0.9, 0.8, "reference")], False)},
-        "scores": [{"case": "a", "structure": "liver", "dice": 0.9, "nsd": 0.8, "source": "reference"}],
-    }
-    assert markdown_of(table).count("liver") == 2
+def test_the_tables_show_every_score_and_level():
+    scores = [
+        {"case": "a", "structure": "liver", "dice": 0.9, "nsd": 0.8, "source": "reference"},
+        {"case": "b", "structure": "liver", "dice": 0.7, "nsd": 0.6, "source": "rule"},
+        {"case": "b", "structure": "aorta", "dice": 0.5, "nsd": 0.4, "source": "rule"},
+    ]
+    made = entry("liver", [Score("liver", "a", 0.9, 0.8, "reference")], False)
+    text = " ".join(markdown_of({"structures": {"liver": made}, "scores": scores}).split())
+    assert "| liver | 0.900 / 0.800 | 0.700 / 0.600 |" in text
+    assert "| aorta | - | 0.500 / 0.400 |" in text
+    assert "| b | rule | liver, aorta |" in text
+    assert "| liver | validated |" in text
 
 
 def test_lesions_are_offered_when_most_planted_ones_are_found():
