@@ -173,10 +173,11 @@ def _calibrations(
 
 
 def _fits(mask: Mask, volume: Volume) -> list[bool]:
-    """Whether a mask on a CT is plausible; [] when that says nothing: none is there, or the scan may cut it off."""
-    if mask.box is None or mask.box.touches_edge(volume.geometry.shape):
+    """Whether a mask on a CT is plausible; [] when none is there, or the scan may have cut off what is not."""
+    if mask.box is None:
         return []
-    return [plausible(mask.structure, volume.hu[mask.box.slices][mask.voxels], volume.geometry.voxel_ml)]
+    fits = plausible(mask.structure, volume.hu[mask.box.slices][mask.voxels], volume.geometry.voxel_ml)
+    return [fits] if fits or not mask.box.touches_edge(volume.geometry.shape) else []
 
 
 def markdown_of(table: dict[str, Any]) -> str:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from encoders.checkpoints import load_model, read_config, save_model
+from encoders.errors import BodyMapsError
 from encoders.learning.recipe import read_recipe
 from encoders.learning.text import train_text_encoder
 from encoders.learning.trainer import Trainer, adopt
@@ -21,8 +24,10 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     it has not ended. `init` names weights to start from instead, and `after` may be weights too: to go on with a second
     pass a recipe names both. `teach` adds labels of the weights before to cases; with `text` the text encoder is tuned
     to the new ones, and to those before when the new ones keep their embeddings. `export` names the structures of a
-    smaller copy, `export.safetensors`. `steps` replaces the last phase's end.
-    Raises BodyMapsError when data is missing.
+    smaller copy, `export.safetensors`. With `blend` the path is that of `blended.safetensors`: this share of the
+    trained weights, the rest of `init` (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022). `steps`
+    replaces the last phase's end.
+    Raises BodyMapsError when data is missing, or a blend has two kinds of weights.
     """
     content = read_recipe(recipe)
     if steps is not None:
@@ -47,7 +52,20 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
         train_text_encoder(models, content["text"]["steps"]).save(out / "text.safetensors")
     if "export" in content:
         _export(weights, content["export"], out / "export.safetensors")
+    if "blend" in content:
+        weights = _blend(Path(content["init"]), weights, content["blend"], out / "blended.safetensors")
     return weights
+
+
+def _blend(before: Path, after: Path, share: float, path: Path) -> Path:
+    """The mean of two files of one model, with `share` for the second."""
+    old, new = load_model(before), load_model(after)
+    if old.config != new.config:
+        raise BodyMapsError(f"{before} and {after} are of different models: leave `blend` out of the recipe")
+    earlier = old.state_dict()
+    new.load_state_dict({k: torch.lerp(earlier[k], value, share) for k, value in new.state_dict().items()})
+    save_model(new, path, read_config(after)[1])
+    return path
 
 
 def _export(weights: Path, structures: Sequence[str], path: Path) -> None:

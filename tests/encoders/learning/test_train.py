@@ -1,9 +1,13 @@
 """Stages of training: one command runs those that a recipe comes after."""
 
+from pathlib import Path
+
+import pytest
 import torch
 import yaml
 
 from encoders.checkpoints import load_model, read_config
+from encoders.errors import BodyMapsError
 from encoders.learning.recipe import read_recipe
 from encoders.learning.train import train
 from encoders.text.embedded import EmbeddedTextEncoder
@@ -70,6 +74,18 @@ def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
     )
     wide = load_model(train(data / "wide.yaml", data, data / "runs" / "wide"))
     assert torch.equal(wide.embeddings(["spleen"]), first.embeddings(["spleen"]))
+    mixed = {"extends": "again.yaml", "name": "mixed", "blend": 0.25, "text": None}
+    (data / "mixed.yaml").write_text(yaml.safe_dump(mixed))
+    path = train(data / "mixed.yaml", data, data / "runs" / "mixed")
+    ends = [
+        load_model(p).backbone.refine.weight
+        for p in (Path(again["init"]), path.parent / "weights.safetensors")
+    ]
+    assert torch.allclose(load_model(path).backbone.refine.weight, torch.lerp(*ends, 0.25), atol=1e-4)
+    assert not torch.allclose(*ends, atol=1e-4)
+    (data / "mixed.yaml").write_text(yaml.safe_dump({**mixed, "init": str(start)}))
+    with pytest.raises(BodyMapsError, match="different models"):
+        train(data / "mixed.yaml", data, data / "runs" / "unlike")
     before, after = (model.backbone.refine.weight for model in (first, second))
     assert not torch.equal(before, after)
 
