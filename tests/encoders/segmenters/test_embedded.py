@@ -109,9 +109,10 @@ def two_passes(tiny_model, segmenter, tmp_path):
     return EmbeddedSegmenter(segmenter._paths[0], [tmp_path / "detail.safetensors"])
 
 
-def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume):
+def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume, monkeypatch):
+    monkeypatch.setitem(settings(), "stay", {"first": ["liver"]})
     assert two_passes.supported() >= {"liver", "spleen", "kidney_tumor"}
-    assert not two_passes.drawn["liver"]  # `detail.yaml` leaves it to the first pass
+    assert not two_passes.drawn["liver"]
     told = []
     asked = ["liver", "spleen", "kidney_left", "kidney_tumor"]
     closer = two_passes.segment(volume, asked, lambda done, what: told.append(done))
