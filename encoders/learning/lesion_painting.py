@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ def choose(
     odds = np.array([k["weight"] for k in kinds])
     for _ in range(8):
         kind = kinds[rng.choice(len(kinds), p=odds / odds.sum())]
+        if around > kind.get("organ_below", math.inf):
+            continue
         level = _level(kind, around, rng)
         darker = kind.get("darker", sum(kind.get("offset", (0, 0))) < 0)
         brighter = sum(kind.get("offset", (0, 0))) > 0

@@ -68,6 +68,11 @@ def host_labels(names: Sequence[str]) -> Tensor:
     return torch.tensor([bool(n) and set(words.leaves(n) if n in words else {n}) <= organs for n in names])
 
 
+def real_lesions(names: Sequence[str]) -> Tensor:
+    """(len(names),) int64: for each label name its value in a lesion map (`LESIONS`), 0 for what is no lesion."""
+    return torch.tensor([LESIONS.index(n) + 1 if n in LESIONS else 0 for n in names])
+
+
 def lesion_points(labels: Tensor, lesions: Tensor, hosts: Tensor, rng: np.random.Generator) -> Tensor:
     """Flat indices of the voxels that teach the lesion classes.
 

@@ -14,7 +14,7 @@ from encoders.learning.cases import Case
 from encoders.learning.implants import implant
 from encoders.learning.lesion_settings import LESIONS
 from encoders.learning.lesion_shapes import load_shapes
-from encoders.learning.lesion_targets import host_labels, lesion_points, supervise
+from encoders.learning.lesion_targets import host_labels, lesion_points, real_lesions, supervise
 from encoders.learning.loading import load_cases, load_transplants
 from encoders.learning.losses import TargetTable
 from encoders.learning.sampling import Fields, Window, draw, fields
@@ -93,6 +93,7 @@ class Sampler:
         lesions = None
         if self.shapes is not None:
             hu, lesions = add_tumours(hu, window.labels, names, self.config.spacing_mm, rng, self.shapes)
+            lesions = torch.maximum(lesions, real_lesions(names)[window.labels])
         hu = acquire(hu, rng, strength)
         i, j, k = (int(v) for v in rng.integers(0, 2, 3))
         lattice = slice(i, None, 2), slice(j, None, 2), slice(k, None, 2)

@@ -32,6 +32,14 @@ def test_a_cyst_shows_only_in_an_organ_brighter_than_fluid(around, expected):
         assert chosen is None or around - chosen[1] >= settings()["contrast"]
 
 
+@pytest.mark.parametrize(("around", "shows"), [(40.0, True), (200.0, False)])
+def test_no_kidney_tumor_outshines_an_enhanced_kidney(around, shows):
+    kinds = settings()["organs"]["kidney"]["kinds"]
+    made = [choose(kinds, around, np.random.default_rng(seed)) for seed in range(60)]
+    assert any(m and m[0]["name"] == "hyperdense" for m in made) == shows
+    assert any(m and m[0]["name"] == "hypodense" for m in made)
+
+
 def test_the_mean_around_a_lesion_leaves_out_vessels_and_the_lesion():
     hu = torch.full((20, 20, 20), 100.0)
     hu[0] = 400.0  # a vessel, a twentieth of the organ

@@ -15,6 +15,7 @@ from encoders.learning.lesion_targets import (
     MOST_ORGAN,
     host_labels,
     lesion_points,
+    real_lesions,
     supervise,
 )
 from encoders.learning.losses import TargetTable
@@ -43,6 +44,11 @@ def test_lesions_are_theirs_and_stay_in_the_organ():
     assert known[3].all()  # the liver is complete: no liver tumor elsewhere
     assert target[0].tolist() == [False, True, True, False, False, False]
     assert known[0].all()
+
+
+def test_a_labelled_lesion_counts_like_a_planted_one():
+    values = real_lesions(("", "liver", "liver_cyst", "body_rest"))
+    assert values.tolist() == [0, 0, _value("liver_cyst"), 0]
 
 
 def test_an_incomplete_organ_leaves_its_lesions_unknown_where_nothing_is_labelled():

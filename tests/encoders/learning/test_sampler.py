@@ -98,3 +98,12 @@ def test_favoured_structures_are_drawn_to_by_their_weights(make):
     centres = [_centre(source, (16, 16, 16), rng, {"liver": 3.0, "spleen": 1.0}, 1.0) for _ in range(400)]
     near_liver = sum(float(c.mean()) < 19 for c in centres)
     assert near_liver == pytest.approx(300, abs=40)
+
+
+def test_a_labelled_lesion_is_asked_about(make):
+    real = make().recipe["cases"][0]
+    real["labels"][0]["aliases"] = {"spleen": "liver_cyst"}
+    sampler = make(cases=[real], synthetic=0.0)
+    asked = [sampler.sample({}, np.random.default_rng(seed)).points[1][0] for seed in range(5)]
+    assert any(target[1].any() for target in asked)  # no liver in the case: none of these is planted
+    assert not any(target[0].any() for target in asked)

@@ -112,3 +112,13 @@ def test_cases_join_those_of_another_recipe(tmp_path):
     cases = [{"name": "one", "weight": 2}, {"name": "two"}, {"name": "three"}]
     assert read_recipe(tmp_path / "b.yaml") == {"name": "b", "cases": cases}
     assert read_recipe(tmp_path / "c.yaml") == {"name": "c", "cases": cases}
+
+
+def test_labels_come_after_those_of_another_recipe(tmp_path):
+    (tmp_path / "a.yaml").write_text("{name: a, cases: [{name: one, labels: [{rule: lungs}]}, {name: two}]}")
+    (tmp_path / "b.yaml").write_text("{extends: a.yaml, more_labels: {one: [{absent: [prostate]}]}}")
+    both = [{"rule": "lungs"}, {"absent": ["prostate"]}]
+    assert read_recipe(tmp_path / "b.yaml")["cases"] == [{"name": "one", "labels": both}, {"name": "two"}]
+    (tmp_path / "c.yaml").write_text("{extends: a.yaml, more_labels: {three: []}}")
+    with pytest.raises(BodyMapsError, match=r"c\.yaml: it has no case three"):
+        read_recipe(tmp_path / "c.yaml")
