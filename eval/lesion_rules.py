@@ -5,8 +5,8 @@ For each organ: the level from which on a voxel belongs to a lesion, and the smo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Lesion:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The rule of one organ's lesions, and how it did on the scans that it was chosen on.
+    """The rule of one organ's lesions, and how it did on some scans.
 
     found: of the lesions of 10 mm and more. dice: mean over the found ones.
     """
@@ -124,31 +124,56 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
     return best[1]
 
 
-def choose_rules(segmenter: EmbeddedSegmenter, folder: Path) -> dict[str, Chosen]:
-    """The rule of each organ whose lesions a closer pass draws and the data set holds, by the organ's name."""
+def measured(chosen: Chosen, scans: Sequence[Scan]) -> Chosen:
+    """The same rule on other scans."""
+    peak = chosen.rule["peak"]
+    results = [examine(scan, Rule(level=chosen.rule["level"])) for scan in scans]
+    planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
+    hits = [x for x in planted if x.peak >= peak]
+    false = sum(p >= peak for _, wrong in results for p in wrong)
+    dice = round(float(np.mean([x.dice for x in hits])), 3) if hits else 0.0
+    return replace(
+        chosen,
+        found=len(hits),
+        lesions_of_10_mm=len(planted),
+        false_a_scan=false / len(scans),
+        dice=dice,
+        scans=len(scans),
+    )
+
+
+def choose_rules(
+    segmenter: EmbeddedSegmenter, folder: Path, tested: Path | None = None
+) -> dict[str, Chosen]:
+    """The rule of each organ whose lesions a closer pass draws and the data set holds, by the organ's name.
+
+    tested: a data set of other CTs, on which the chosen rules are measured then; without one the numbers are those of
+    the scans that the rules were chosen on, and too good.
+    """
     groups: dict[tuple[str, ...], list[str]] = {}
     for lesion, number in segmenter.drawn.items():
         hosts = host_organs(lesion, tuple(segmenter.drawn))
         if number == len(segmenter.passes) - 1 and hosts:
             groups.setdefault(hosts, []).append(lesion)
-    scans: dict[tuple[str, ...], list[Scan]] = {hosts: [] for hosts in groups}
-    for hosts, scan in _scans(segmenter, folder, groups):
-        scans[hosts].append(scan)
-    return {
-        " and ".join(hosts): choose(found, groups[hosts])
-        for hosts, found in scans.items()
-        if any(scan.truth.any() for scan in found)
+    chosen = {
+        hosts: choose(scans, groups[hosts]) for hosts, scans in _scans(segmenter, folder, groups).items()
     }
+    if tested:
+        others = _scans(segmenter, tested, {hosts: groups[hosts] for hosts in chosen})
+        chosen = {hosts: measured(chosen[hosts], scans) for hosts, scans in others.items()}
+    return {" and ".join(hosts): rule for hosts, rule in chosen.items()}
 
 
 def _scans(
     segmenter: EmbeddedSegmenter, folder: Path, groups: dict[tuple[str, ...], list[str]]
-) -> Iterator[tuple[tuple[str, ...], Scan]]:
+) -> dict[tuple[str, ...], list[Scan]]:
+    """What the segmenter says of each case, by the organs that lesions lie in; only organs that have some."""
     from tqdm import tqdm
 
     from assistant.study import open_study
 
-    for case in tqdm(read_dataset(folder).cases, desc="planted", unit="case"):
+    scans: dict[tuple[str, ...], list[Scan]] = {hosts: [] for hosts in groups}
+    for case in tqdm(read_dataset(folder).cases, desc=folder.name, unit="case"):
         volume = open_study(case.image).volume
         known = dict(case.truths(volume.shape))
         for hosts, lesions in groups.items():
@@ -157,7 +182,8 @@ def _scans(
                 continue
             here = [volume.geometry.to_canonical(known[x]) for x in lesions if x in known]
             whole = np.logical_or.reduce(here) if here else np.zeros(volume.canonical().shape, bool)
-            yield hosts, _scan(seen, whole, volume.canonical().geometry)
+            scans[hosts].append(_scan(seen, whole, volume.canonical().geometry))
+    return {hosts: found for hosts, found in scans.items() if any(scan.truth.any() for scan in found)}
 
 
 def _scan(seen: Candidates, truth: np.ndarray, geometry: Any) -> Scan:

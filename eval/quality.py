@@ -86,6 +86,7 @@ def measure_quality(
     data: Path,
     demo: Path,
     planted: Path | None = None,
+    tested: Path | None = None,
     folds: Path | None = None,
 ) -> dict[str, Any]:
     """The content of `quality.json`: a level per trained structure and every score behind it.
@@ -93,8 +94,8 @@ def measure_quality(
     weights, closer: files of `bodymaps train`, of the first pass and of those after it. recipe, data: as in training of
     the last pass. folds: a file that names passes for cases that these were trained on, such as
     `encoders/learning/folds.yaml`; those are scored and calibrated there. demo: a case folder with ct.nii.gz and STL.
-    planted: a data set with lesions in a held-out CT, on which the rules for lesions are chosen; without one none is
-    offered.
+    planted: a data set with lesions in CTs, on which the rules for lesions are chosen; without one none is offered.
+    tested: another, in CTs that chose nothing, on which these rules are measured.
     """
     from assistant.study import open_study
     from encoders.learning.recipe import read_recipe
@@ -130,7 +131,7 @@ def measure_quality(
             for row in score_case(found_masks, case, volume)
         ]
     table = {name: entry(name, scores, bool(fits[name]) and all(fits[name])) for name in trained}
-    chosen = choose_rules(segmenter, planted) if planted else {}
+    chosen = choose_rules(segmenter, planted, tested) if planted else {}
     for organ in chosen.values():
         table |= {lesion: lesion_entry(organ) for lesion in organ.lesions}
     return {

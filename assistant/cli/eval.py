@@ -91,8 +91,12 @@ def quality(
     planted: Annotated[
         Path | None,
         typer.Option(
-            help="Cases with lesions in a held-out CT (`bodymaps synthesize`): what counts as one is chosen."
+            help="Cases with planted lesions (`bodymaps synthesize`), on which what counts as one is chosen."
         ),
+    ] = None,
+    tested: Annotated[
+        Path | None,
+        typer.Option(help="More of them, in CTs that chose nothing: what is found there is measured."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The JSON file.")] = Path("quality.json"),
 ) -> None:
@@ -101,7 +105,7 @@ def quality(
 
     with clean_stdout() as stdout:
         closer = [path for path in (detail, lesions) if path is not None]
-        table = measure_quality(weights, closer, recipe, data, _demo(), planted, folds)
+        table = measure_quality(weights, closer, recipe, data, _demo(), planted, tested, folds)
         save_json(table, out)
         print(markdown_of(table), file=stdout)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from encoders.segmenters.lesions import Rule
-from eval.lesion_rules import LEAST_MM, MOST_FALSE, Scan, choose, examine
+from eval.lesion_rules import LEAST_MM, MOST_FALSE, Scan, choose, examine, measured
 
 SHAPE = (48, 48, 48)
 VOXEL_ML = 1.5**3 / 1000
@@ -51,6 +51,13 @@ def test_false_ones_are_kept_few_even_where_lesions_are_lost():
     chosen = choose(scans, ["liver_tumor"])
     assert chosen.found == 0
     assert chosen.false_a_scan <= MOST_FALSE
+
+
+def test_a_chosen_rule_is_measured_on_other_scans():
+    chosen = choose([scan(), scan(lesion=5.0)], ["liver_tumor"])
+    others = measured(chosen, [scan(lesion=3.0), scan(false=7.0), scan(lesion=7.0), scan(radius=2)])
+    assert others.rule == chosen.rule
+    assert (others.found, others.lesions_of_10_mm, others.false_a_scan, others.scans) == (2, 3, 0.25, 4)
 
 
 def test_small_lesions_do_not_decide():
