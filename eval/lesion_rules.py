@@ -142,9 +142,7 @@ def measured(chosen: Chosen, scans: Sequence[Scan]) -> Chosen:
     )
 
 
-def choose_rules(
-    segmenter: EmbeddedSegmenter, folder: Path, tested: Path | None = None
-) -> dict[str, Chosen]:
+def choose_rules(segmenter: EmbeddedSegmenter, folder: Path, tested: Path | None = None) -> dict[str, Chosen]:
     """The rule of each organ whose lesions a closer pass draws and the data set holds, by the organ's name.
 
     tested: a data set of other CTs, on which the chosen rules are measured then; without one the numbers are those of
