@@ -6,7 +6,7 @@ For each organ: the level from which on a voxel belongs to a lesion, and the smo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,48 +98,42 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
 
     Among equals the one with fewer false pieces, then the one with the better masks.
     """
-    best: tuple[tuple[float, float, float], Chosen] | None = None
+    best = Chosen(tuple(lesions), {"level": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
     for level in LEVELS:
-        rule = Rule(level=level)
-        results = [examine(scan, rule) for scan in scans]
-        planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
+        results = [examine(scan, Rule(level=level)) for scan in scans]
         false = [p for _, wrong in results for p in wrong]
-        peaks = sorted({x.peak for x in planted if np.isfinite(x.peak)})
+        large = [x.peak for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
+        peaks = sorted({p for p in large if np.isfinite(p)})
         for peak in peaks:
-            hits = [x for x in planted if x.peak >= peak]
-            rate = sum(p >= peak for p in false) / len(scans)
-            if rate > MOST_FALSE:
-                continue
-            dice = float(np.mean([x.dice for x in hits])) if hits else 0.0
             # half-way down to the next lower logit of anything, so that equal ones are not split
             lower = [p for p in [*false, *peaks] if p < peak]
             threshold = round((peak + max(lower, default=peak)) / 2, 2)
-            entry = {"level": level, "peak": threshold}
-            chosen = Chosen(tuple(lesions), entry, len(hits), len(planted), rate, round(dice, 3), len(scans))
-            key = (len(hits), -rate, dice)
-            if best is None or key > best[0]:
-                best = key, chosen
-    if best is None:
-        return Chosen(tuple(lesions), {"level": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
-    return best[1]
+            made = _outcome(results, {"level": level, "peak": threshold}, lesions)
+            if made.false_a_scan <= MOST_FALSE and _merit(made) > _merit(best):
+                best = made
+    return best
 
 
 def measured(chosen: Chosen, scans: Sequence[Scan]) -> Chosen:
     """The same rule on other scans."""
-    peak = chosen.rule["peak"]
     results = [examine(scan, Rule(level=chosen.rule["level"])) for scan in scans]
+    return _outcome(results, chosen.rule, chosen.lesions)
+
+
+def _merit(chosen: Chosen) -> tuple[float, float, float]:
+    return chosen.found, -chosen.false_a_scan, chosen.dice
+
+
+def _outcome(
+    results: Sequence[tuple[list[Lesion], list[float]]], rule: dict[str, float], lesions: Sequence[str]
+) -> Chosen:
+    """How a rule does on scans that were examined at its level."""
     planted = [x for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
-    hits = [x for x in planted if x.peak >= peak]
-    false = sum(p >= peak for _, wrong in results for p in wrong)
+    hits = [x for x in planted if x.peak >= rule["peak"]]
+    false = sum(p >= rule["peak"] for _, wrong in results for p in wrong)
     dice = round(float(np.mean([x.dice for x in hits])), 3) if hits else 0.0
-    return replace(
-        chosen,
-        found=len(hits),
-        lesions_of_10_mm=len(planted),
-        false_a_scan=false / len(scans),
-        dice=dice,
-        scans=len(scans),
-    )
+    scans = len(results)
+    return Chosen(tuple(lesions), rule, len(hits), len(planted), false / scans, dice, scans)
 
 
 def choose_rules(segmenter: EmbeddedSegmenter, folder: Path, tested: Path | None = None) -> dict[str, Chosen]:

@@ -72,6 +72,7 @@ class Sampler:
         tumours = recipe.get("tumours")
         self.shapes = None if tumours is None else load_shapes(data / tumours["shapes"])
         self.hosts = {c.case.name: host_labels(c.case.names) for c in self.cases}
+        self.labelled = {c.case.name: real_lesions(c.case.names) for c in self.cases}
         places = [n for n, s in enumerate(config.structures) if s in LESIONS]
         self.lesions = torch.tensor(places, dtype=torch.long)
         self.unknown = recipe.get("unknown", {})  # lesions that a case may have without a label
@@ -93,7 +94,7 @@ class Sampler:
         lesions = None
         if self.shapes is not None:
             hu, lesions = add_tumours(hu, window.labels, names, self.config.spacing_mm, rng, self.shapes)
-            lesions = torch.maximum(lesions, real_lesions(names)[window.labels])
+            lesions = torch.maximum(lesions, self.labelled[source.case.name][window.labels])
         hu = acquire(hu, rng, strength)
         i, j, k = (int(v) for v in rng.integers(0, 2, 3))
         lattice = slice(i, None, 2), slice(j, None, 2), slice(k, None, 2)
