@@ -6,7 +6,7 @@ cover the box of that neighbourhood, and voxels farther away cannot be it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -44,9 +44,15 @@ def reach_mm(structure: str) -> float:
     return next(r["mm"] for r in settings()["reach"] if any(fnmatch(structure, p) for p in r["match"]))
 
 
-def place_of(structure: str) -> str:
-    """The structure whose first mask says where to look for this one: itself, unless `detail.yaml` names another."""
-    return settings()["beside"].get(structure, structure)
+def places_of(structure: str, known: Collection[str]) -> tuple[str, ...]:
+    """The structures whose first masks say where to look for this one: itself, or the two that it lies between.
+
+    known: what the first pass can draw.
+    """
+    between = settings()["between"]
+    if structure in between["structures"] and set(between["of"]) <= set(known):
+        return tuple(between["of"])
+    return (structure,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +119,27 @@ class Neighbourhood:
             return None
         box = scaled_box(tight.shifted(coarse.body.start), coarse.grid, fine.grid)
         return cls(box, nearest(near, coarse.grid, coarse.body.start, fine.grid, box))
+
+    @classmethod
+    def between(
+        cls,
+        masks: Sequence[np.ndarray],
+        beyond: Sequence[tuple[float, float]],
+        coarse: StudyFeatures,
+        fine: FineStudy,
+    ) -> Neighbourhood | None:
+        """The box that the middles of masks on the body's part of the first model's grid span, and `beyond` mm more.
+
+        beyond: below and above on each RAS+ axis. None when one of the masks is empty.
+        """
+        if not all(mask.any() for mask in masks):
+            return None
+        middles = [ndimage.center_of_mass(mask) for mask in masks]
+        below, above = np.divide(np.transpose(beyond), coarse.grid.spacing)
+        low, high = np.min(middles, axis=0) - below, np.max(middles, axis=0) + above
+        spanned = Box(as_triple(np.floor(low)), as_triple(np.ceil(high) + 1)).shifted(coarse.body.start)
+        box = scaled_box(spanned, coarse.grid, fine.grid).intersection(fine.body)
+        return cls(box, np.ones(box.shape, bool)) if box else None
 
     def following(self, mask: np.ndarray, reach: float, fine: FineStudy) -> Neighbourhood | None:
         """This neighbourhood, and what lies within `reach` mm of a mask that was found in it and runs on past its gate.

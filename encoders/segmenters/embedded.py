@@ -256,7 +256,7 @@ class EmbeddedSegmenter:
         self, volume: Volume, wanted: Sequence[Asked], progress: Progress | None
     ) -> tuple[_Kept, dict[Asked, Found], dict[Asked, Found]]:
         """What is kept of the study, the first pass, and the best of both passes."""
-        from encoders.detail import place_of
+        from encoders.detail import places_of
         from encoders.segmenters.passes import closer_pass, first_pass
 
         again = [a for a in wanted if self.drawn[a.structure]]
@@ -265,7 +265,7 @@ class EmbeddedSegmenter:
         before = middle + 0.1 if again else 1.0
         # where a closer pass looks, and what holds a lesion, is asked for in the model's own words
         organs = [Asked(h) for a in wanted for h in host_organs(a.structure, self._first)]
-        organs += [Asked(place_of(a.structure)) for a in again]
+        organs += [Asked(p) for a in again for p in places_of(a.structure, self._first)]
         places = [Asked(a.structure) if a in again else a for a in wanted]
         rows = {a: self._text(a) for a in [*organs, *places] if a.structure in self._first}
         first = first_pass(self.passes[0], kept.features, rows, part_of(progress, middle, before))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from encoders import levels
-from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, place_of, reach_mm, settings
+from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, places_of, reach_mm, settings
 from encoders.geometry import Box, Geometry
 from encoders.inference import StudyFeatures, decode_in_parts
 from encoders.postprocess import Verdict, host_organs, judge
@@ -66,7 +66,7 @@ def closer_pass(
     rules: Mapping[str, Rule],
     progress: Progress | None = None,
 ) -> dict[Asked, Found]:
-    """Structures again by a finer model, near their first mask or another's, or near the organs that a lesion lies in.
+    """Structures again by a finer model, near their first mask, between two others, or near the organs of a lesion.
 
     Where to look is said in the model's own words, so that all phrases for a structure are drawn from the same
     windows, which are read once. rules: of lesions, by id.
@@ -76,7 +76,7 @@ def closer_pass(
     for asked in wanted:
         name = asked.structure
         lesion = ontology()[name].kind == "lesion"
-        near = host_organs(name, organs) if lesion else (place_of(name),)
+        near = host_organs(name, organs) if lesion else places_of(name, organs)
         groups.setdefault((lesion, near, reach_mm(name)), []).append(asked)
     found: dict[Asked, Found] = {}
     for number, ((lesion, near, reach), group) in enumerate(groups.items()):
@@ -87,7 +87,7 @@ def closer_pass(
             if seen is not None:
                 found |= {a: judged(seen, a, rules.get(a.structure, Rule())) for a in group}
         else:
-            found |= _organ(own, study, fine, rows, first[Asked(near[0])], reach, report)
+            found |= _organ(own, study, fine, rows, [first[Asked(n)] for n in near], reach, report)
         # nothing to look closer at
         found |= {a: first[Asked(near[0] if lesion else a.structure)] for a in group if a not in found}
     return found
@@ -98,15 +98,19 @@ def _organ(
     study: StudyFeatures,
     fine: FineStudy,
     rows: Mapping[Asked, Tensor],
-    first: Found,
+    near: Sequence[Found],
     reach: float,
     progress: Progress | None,
 ) -> dict[Asked, Found]:
-    """One structure by all its phrases, at most `reach` mm from a first mask; {} where that is empty.
+    """Structures by all their phrases, at most `reach` mm from a first mask or between two; {} where one is empty.
 
     Where the mask runs on past what was looked at, and `detail.yaml` says so, it is followed.
     """
-    place = Neighbourhood.around(first.verdict.keep, reach, study, fine)
+    masks = [f.verdict.keep for f in near]
+    if len(masks) > 1:
+        place = Neighbourhood.between(masks, settings()["between"]["mm"], study, fine)
+    else:
+        place = Neighbourhood.around(masks[0], reach, study, fine)
     found: dict[Asked, Found] = {}
     follow = settings()["follow"]
     followed = any(a.structure in follow["structures"] for a in rows)
@@ -128,7 +132,7 @@ def _drawn(
     place: Neighbourhood,
     progress: Progress | None,
 ) -> dict[Asked, Found]:
-    """One structure by all its phrases, in one place."""
+    """Structures by all their phrases, in one place."""
     rivals = [r for r in settings()["rivals"] if r in own.model.config.structures]
     text = torch.cat([torch.stack(list(rows.values())), own.model.embeddings(rivals)])
     logits = decode_near(own.model, fine, place, text, progress)

@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from encoders.checkpoints import save_model
-from encoders.detail import settings
+from encoders.detail import places_of, settings
 from encoders.errors import BodyMapsError
 from encoders.geometry import Geometry
 from encoders.learning.text import misspell
@@ -130,16 +130,24 @@ def test_a_second_pass_stays_near_the_first(two_passes, segmenter, volume, monke
     assert told[-1] == 1
 
 
-def test_what_the_first_pass_misses_is_looked_for_beside_another(two_passes, segmenter, volume, monkeypatch):
-    monkeypatch.setitem(settings(), "beside", {"kidney_left": "spleen"})
-    found = two_passes.segment(volume, ["kidney_left"])["kidney_left"].full()
-    spleen = segmenter.segment(volume, ["spleen"])["spleen"].full()
-    away = ndimage.distance_transform_edt(~spleen) * 3.0
-    assert away[found].max() <= 12 + 8
-    # with nothing to look beside, the first pass has the last word
-    monkeypatch.setattr(passes.Neighbourhood, "around", lambda *_: None)
-    first = segmenter.segment(volume, ["kidney_left"])["kidney_left"].full()
-    assert (two_passes.segment(volume, ["kidney_left"])["kidney_left"].full() == first).all()
+def test_what_lies_between_two_others_is_looked_for_there(two_passes, segmenter, volume, monkeypatch):
+    pair = {"structures": ["liver"], "of": ["kidney_left", "spleen"], "mm": [[20, 10], [10, 30], [15, 0]]}
+    monkeypatch.setitem(settings(), "between", pair)
+    found = two_passes.segment(volume, ["liver"])["liver"].full()
+    masks = segmenter.segment(volume, pair["of"])
+    middles = [ndimage.center_of_mass(masks[n].full()) for n in pair["of"]]
+    below, above = (
+        np.divide(np.transpose(pair["mm"]), volume.geometry.spacing) + 2
+    )  # a voxel of either grid more
+    places = np.argwhere(found)
+    assert len(places)
+    assert (places.min(0) >= np.min(middles, axis=0) - below).all()
+    assert (places.max(0) <= np.max(middles, axis=0) + above).all()
+    # where one of the two is missing the first pass has the last word
+    first = segmenter.segment(volume, ["liver"])["liver"].full()
+    monkeypatch.setattr(passes.Neighbourhood, "between", lambda *_: None)
+    assert (two_passes.segment(volume, ["liver"])["liver"].full() == first).all()
+    assert places_of("liver", ["spleen"]) == ("liver",)
 
 
 @pytest.fixture
