@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,7 @@ def decode_near(
 ) -> Tensor:
     """Blended logits (C, *place.box.shape) float32 of the classes with these unit-length embeddings (C, text_dim).
 
-    Windows without a voxel of the gate are not run; logits outside the gate are -20.
+    A window is run when some voxel of the gate is nearest to its middle; logits outside the gate are -20.
     """
     window = model.config.window
     cover = _cover(place.box, window, fine.body)
@@ -186,12 +186,9 @@ def decode_near(
     weight = blending_weight(window).to(device())
     total = torch.zeros(len(text), *cover.shape, device=device())
     norm = torch.full(cover.shape, 1e-6, device=device())
+    cells = (_cells(n, w, overlap) for n, w in zip(cover.shape, window, strict=True))
     starts = [
-        start
-        for start in product(
-            *(window_starts(n, w, overlap) for n, w in zip(cover.shape, window, strict=True))
-        )
-        if gate[_slices(start, window)].any()
+        [start for start, _ in cell] for cell in product(*cells) if gate[tuple(own for _, own in cell)].any()
     ]
     for number, start in enumerate(starts):
         part = _slices(start, window)
@@ -208,6 +205,13 @@ def decode_near(
         (slice(None), *inner.slices)
     ]  # in place: many classes of a wide box are gigabytes
     return result.masked_fill_(~torch.from_numpy(place.gate).to(result.device), -20.0)
+
+
+def _cells(length: int, window: int, overlap: float) -> list[tuple[int, slice]]:
+    """Starts of windows on one axis, each with the voxels that are nearest to its middle."""
+    starts = window_starts(length, window, overlap)
+    edges = [0, *((a + b + window) // 2 for a, b in pairwise(starts)), max(length, window)]
+    return [(start, slice(*ends)) for start, ends in zip(starts, pairwise(edges), strict=True)]
 
 
 def _slices(start: Sequence[int], window: Sequence[int]) -> tuple[slice, ...]:
