@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.detail import FineStudy, Neighbourhood, decode_near, nearest, reach_mm, scaled_box
+from encoders.detail import FineStudy, Neighbourhood, _cells, decode_near, nearest, reach_mm, scaled_box
 from encoders.geometry import Box, Geometry
 from encoders.inference import extract_features
 from encoders.universal import body_position
@@ -145,3 +145,15 @@ def test_a_mask_that_runs_on_is_followed(tiny_model, volume):
     assert not gate[:, :, : 12 - 4].any()
     assert not gate[:, :, 24 + 4 :].any()
     assert not gate[: 15 - 4].any()
+
+
+@given(st.integers(1, 400), st.integers(8, 96), st.floats(0, 0.7))
+def test_every_voxel_of_an_axis_belongs_to_one_window_that_holds_it(length, window, overlap):
+    cells = _cells(length, window, overlap)
+    owned = [n for _, own in cells for n in range(own.start, own.stop)]
+    assert owned == list(range(max(length, window)))
+    middles = [start + (window - 1) / 2 for start, _ in cells]
+    for (start, own), middle in zip(cells, middles, strict=True):
+        assert start <= own.start < own.stop <= start + window
+        for voxel in (own.start, own.stop - 1):
+            assert abs(voxel - middle) <= min(abs(voxel - m) for m in middles) + 1

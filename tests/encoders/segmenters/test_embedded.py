@@ -136,7 +136,7 @@ def test_what_lies_between_two_others_is_looked_for_there(two_passes, segmenter,
     found = two_passes.segment(volume, ["liver"])["liver"].full()
     masks = segmenter.segment(volume, pair["of"])
     middles = [ndimage.center_of_mass(masks[n].full()) for n in pair["of"]]
-    below, above = np.divide(np.transpose(pair["mm"]), volume.geometry.spacing) + 3  # both grids
+    below, above = np.divide(np.transpose(pair["mm"]), volume.geometry.spacing) + 3  # rounded on both grids
     places = np.argwhere(found)
     assert len(places)
     assert (places.min(0) >= np.min(middles, axis=0) - below).all()
