@@ -14,6 +14,7 @@ Needs Python 3.11 or later and PyPI. The first time fetches about 3 GB of packag
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -51,6 +52,15 @@ def asked(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return ([*extras, "dev"] if rest[:1] == ["test"] else extras), rest
 
 
+def ended(job: Sequence[str], folder: Path | None = None) -> int:
+    """The exit status of a job; Ctrl+C, which reaches the job too, is left to it."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(job, cwd=folder).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  (it runs before any requirement is checked)
         print("bodymaps needs Python 3.11 or later; run this with a newer python3", file=sys.stderr)
@@ -66,7 +76,7 @@ def main(arguments: list[str]) -> int:
         return 0
     test = rest[0] == "test"
     job = ["-m", "pytest", *rest[1:]] if test else ["-m", "assistant.cli", *rest]
-    return subprocess.run([python(), *job], cwd=ROOT if test else None).returncode
+    return ended([python(), *job], ROOT if test else None)
 
 
 if __name__ == "__main__":

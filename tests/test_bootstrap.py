@@ -1,5 +1,7 @@
 """What bootstrap.py installs and runs, without doing it."""
 
+import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -43,6 +45,35 @@ def test_what_is_installed_and_run(commands, arguments, extras, job):
     sync = next(command for command in commands if "sync" in command)
     assert [sync[n + 1] for n, word in enumerate(sync) if word == "--extra"] == extras
     assert (commands[-1] if commands[-1] != sync else None) == job
+
+
+SLOW_TO_STOP = """
+import sys, time
+try:
+    print("here", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    sys.exit(7)
+"""
+
+
+def test_ctrl_c_is_left_to_the_job():
+    code = "import bootstrap, sys; sys.exit(bootstrap.ended([sys.executable, '-c', sys.argv[1]]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, SLOW_TO_STOP],
+        cwd=bootstrap.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, trouble = process.communicate(timeout=30)
+    assert process.returncode == 7
+    assert not trouble
 
 
 def test_the_optional_parts_are_those_of_the_project():
