@@ -16,6 +16,7 @@ from nibabel.processing import resample_from_to
 from scipy import ndimage
 
 from encoders.errors import BodyMapsError
+from encoders.learning.bones import bright, read_seeds, territories
 from encoders.learning.borders import grown
 from encoders.learning.cases import UNCERTAIN
 from encoders.learning.outlines import in_range, read_outlines, solid
@@ -194,6 +195,29 @@ class Layers:
                 self.mark(outlines["instead"], ndimage.binary_opening(before & ~drawn, iterations=2))
         self.mark(UNCERTAIN, ndimage.binary_dilation(drawn), only_free=True)
         self._draw(structure, drawn)
+
+    def grow_seeds(self, layer: Mapping[str, Any]) -> None:
+        """Bones from points set by eye, see `bones`, where nothing is labelled: all that the case shows of them.
+
+        Bright voxels that no seed reaches are unsure. Raises BodyMapsError when the seeds are of another grid.
+        """
+        assert self.labels is not None
+        assert self.hu is not None
+        content = read_seeds(layer["seeds"])
+        scale = content["spacing_mm"] / self.spacing
+        if not np.allclose(np.array(content["shape"]) * scale, self.hu.shape, atol=1.5):
+            raise BodyMapsError(
+                f"{layer['seeds']} was set on another grid: {content['shape']}, not {self.hu.shape}"
+            )
+        seeds = {name: (np.array(points) + 0.5) * scale - 0.5 for name, points in content["seeds"].items()}
+        free = self.labels == 0
+        found = territories(self.hu, free, seeds)
+        other = found.pop("none", np.zeros_like(free))
+        reached = np.logical_or.reduce([other, *found.values()])
+        for name, mask in found.items():
+            self.mark(name, mask, only_free=True)
+            self.complete.add(name)
+        self.mark(UNCERTAIN, bright(self.hu, free) & ~reached, only_free=True)
 
     def _draw(self, structure: str, mask: np.ndarray) -> None:
         """All that the case shows of a structure, by eye."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from encoders.learning.bones import read_seeds
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.layers import Layers, body, located, open_image, read_image, resampled
 from encoders.learning.outlines import read_outlines
@@ -24,8 +25,8 @@ FORMAT = 2
 def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
     """One entry of a recipe's `cases`, resampled to `spacing` millimetres.
 
-    Its `labels` are layers: a `file` with `names`, an `ellipsoid`, `outlines`, structures that are `absent`, the `rule`
-    lungs, or a `teacher` (weights and `structures`).
+    Its `labels` are layers: a `file` with `names`, an `ellipsoid`, `outlines`, `seeds` of bones, structures that are
+    `absent`, the `rule` lungs, or a `teacher` (weights and `structures`).
     Structures that a file's layer says to `grow` reach to their border in the image, see `borders.grown`.
     Raises BodyMapsError when a file of the entry is missing.
     """
@@ -45,6 +46,8 @@ def read_case(entry: Mapping[str, Any], data: Path, spacing: float) -> Case:
             made.draw_ellipsoid(layer)
         elif "outlines" in layer:
             made.draw_outlines(layer)
+        elif "seeds" in layer:
+            made.grow_seeds(layer)
         elif "absent" in layer:
             made.complete.update(layer["absent"])
         else:
@@ -88,6 +91,8 @@ def _key(entry: Mapping[str, Any], spacing: float) -> str:
     for layer in entry.get("labels", ()):
         if "teacher" in layer:
             digest.update(Path(layer["teacher"]).read_bytes())
+        if "seeds" in layer:
+            digest.update(json.dumps(read_seeds(layer["seeds"]), sort_keys=True).encode())
         if "outlines" in layer:
             digest.update(json.dumps(read_outlines(layer["outlines"]), sort_keys=True).encode())
     return digest.hexdigest()[:12]

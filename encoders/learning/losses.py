@@ -51,7 +51,7 @@ def _leaves(names: Iterable[str], leaves: Callable[[str], Sequence[str]]) -> set
 
 
 def partial_loss(
-    logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0, balance: float = 0.5
+    logits: Tensor, target: Tensor, known: Tensor, smooth: float = 30.0, balance: float | Tensor = 0.5
 ) -> tuple[Tensor, Tensor]:
     """Weighted binary cross-entropy plus soft Dice per class, over the known voxels only.
 
@@ -59,7 +59,8 @@ def partial_loss(
     false positives only. Classes that are present and classes that are absent are averaged apart, so that the
     many absent ones do not drown the few present; classes without a known voxel do not count.
 
-    Positive voxels weigh (N / n)^balance in the cross-entropy, n of N known voxels being positive.
+    Positive voxels weigh (N / n)^balance in the cross-entropy, n of N known voxels being positive; `balance` is one
+    number, or one a class (C,).
 
     Returns the loss and the mean soft Dice loss of the present classes.
     """

@@ -124,6 +124,12 @@ class Trainer:
         phases = self.recipe["phases"]
         return next((p for p in phases if self.step < p["until"]), phases[-1])
 
+    @property
+    def _balance(self) -> Tensor:
+        """The weight of rare structures in this phase, one number each; the phase `raises` some."""
+        usual, raised = self._phase.get("balance", 0.5), self._phase.get("raises", {})
+        return torch.tensor([raised.get(s, usual) for s in self.model.config.structures], device=self.device)
+
     def iterate(self) -> tuple[float, float]:
         """One optimiser step; returns the loss and the soft Dice loss of the structures in the window."""
         sample = self.sampler.sample(self._phase, self.rng).to(self.device)
@@ -140,7 +146,7 @@ class Trainer:
             voxels[lattice].flatten(1),
             deep[lattice].flatten(1),
             sample.truth,
-            balance=self._phase.get("balance", 0.5),
+            balance=self._balance[sample.classes],
         )
         if sample.points is not None:
             points, truth = sample.points
@@ -158,7 +164,13 @@ class Trainer:
         return float(loss.detach()), float(dice.detach())
 
     def _loss(
-        self, image: Tensor, classes: Tensor, voxels: Tensor, full: Tensor, truth: Tensor, **how: float
+        self,
+        image: Tensor,
+        classes: Tensor,
+        voxels: Tensor,
+        full: Tensor,
+        truth: Tensor,
+        **how: float | Tensor,
     ) -> tuple[Tensor, Tensor]:
         """The loss of some classes at some voxels, by the heads that the controller writes and by the plain ones."""
         model = self.model

@@ -78,3 +78,14 @@ def test_right_answers_cost_nothing():
     assert dice == pytest.approx(0, abs=1e-5)
     wrong, _ = partial_loss((target * 2 - 1) * -50, target, torch.ones(2, 4))
     assert wrong > 10
+
+
+def test_classes_may_be_balanced_apart():
+    logits = torch.zeros(2, 8)
+    target = torch.zeros(2, 8)
+    target[:, 0] = 1
+    known = torch.ones(2, 8)
+    low, high = (partial_loss(logits + target, target, known, balance=b)[0] for b in (0.0, 1.0))
+    apart, _ = partial_loss(logits + target, target, known, balance=torch.tensor([0.0, 1.0]))
+    assert low != pytest.approx(float(high))
+    assert apart == pytest.approx(float(low + high) / 2)

@@ -88,3 +88,14 @@ def test_a_step_without_finite_gradients_changes_nothing(recipe, data):
     trainer._descend(trainer.model.backbone.refine.weight.sum() * float("nan"))
     assert trainer.step == 1
     assert torch.equal(trainer.model.backbone.refine.weight, before)
+
+
+def test_a_phase_raises_the_weight_of_some_structures(recipe, data):
+    recipe["phases"] = [{**recipe["phases"][-1], "balance": 0.1, "raises": {"spleen": 0.4}}]
+    trainer = Trainer(recipe, data, data / "run")
+    names = trainer.model.config.structures
+    expected = [0.4 if name == "spleen" else 0.1 for name in names]
+    assert "spleen" in names
+    assert trainer._balance.tolist() == pytest.approx(expected)
+    trainer.iterate()
+    assert trainer.step == 1
