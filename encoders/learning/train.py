@@ -17,7 +17,9 @@ from encoders.learning.trainer import Trainer, adopt
 from encoders.universal import UniversalModel
 
 
-def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | None = None) -> Path:
+def train(
+    recipe: Path, data: Path, folder: Path | None = None, steps: int | None = None, repeat: bool = False
+) -> Path:
     """Runs a recipe to its end and returns the path of the averaged weights.
 
     A recipe that comes `after` another starts from its weights, in a folder beside its own; that one runs first where
@@ -26,13 +28,15 @@ def train(recipe: Path, data: Path, folder: Path | None = None, steps: int | Non
     to the new ones, and to those before when the new ones keep their embeddings. `export` names the structures of a
     smaller copy, `export.safetensors`. With `blend` the path is that of `blended.safetensors`: this share of the
     trained weights, the rest of `init` (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022). `steps`
-    replaces the last phase's end.
+    replaces the last phase's end. `repeat` trains the stages whose kept weights a recipe starts from again, beside it.
     Raises BodyMapsError when data is missing, or a blend has two kinds of weights.
     """
     content = read_recipe(recipe)
     if steps is not None:
         content["phases"][-1]["until"] = steps
     out = folder or Path("runs") / content["name"]
+    if repeat:
+        content |= _repeated(content, data, out.parent)
     earlier = _earlier(content, data, out.parent)
     if earlier:
         content.setdefault("init", str(earlier))
@@ -86,9 +90,21 @@ def _earlier(content: dict[str, Any], data: Path, folder: Path) -> Path | None:
     return _stage(Path(after), data, folder) if after else None
 
 
-def _stage(recipe: Path, data: Path, folder: Path) -> Path:
+def _repeated(content: dict[str, Any], data: Path, folder: Path) -> dict[str, str]:
+    """`init` and `after` of a recipe that name weights: those of a run of the recipe of that name, in `folder`."""
+    kept = {key: Path(content.get(key) or "") for key in ("init", "after")}
+    return {
+        key: str(_stage(path.with_suffix(".yaml"), data, folder, repeat=True))
+        for key, path in kept.items()
+        if path.suffix == ".safetensors"
+    }
+
+
+def _stage(recipe: Path, data: Path, folder: Path, repeat: bool = False) -> Path:
     """The weights of an earlier stage in its folder below `folder`, trained when they are not there whole."""
     content = read_recipe(recipe)
-    weights = folder / content["name"] / "weights.safetensors"
-    ended = weights.exists() and read_config(weights)[1].get("step", 0) >= content["phases"][-1]["until"]
-    return weights if ended else train(recipe, data, weights.parent)
+    run = folder / content["name"]
+    plain = run / "weights.safetensors"
+    weights = run / "blended.safetensors" if "blend" in content else plain
+    ended = weights.exists() and read_config(plain)[1].get("step", 0) >= content["phases"][-1]["until"]
+    return weights if ended else train(recipe, data, run, repeat=repeat)

@@ -170,7 +170,7 @@ class Trainer:
         voxels: Tensor,
         full: Tensor,
         truth: Tensor,
-        **how: float | Tensor,
+        **how: Any,
     ) -> tuple[Tensor, Tensor]:
         """The loss of some classes at some voxels, by the heads that the controller writes and by the plain ones."""
         model = self.model

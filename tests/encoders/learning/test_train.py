@@ -1,5 +1,6 @@
 """Stages of training: one command runs those that a recipe comes after."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from encoders.checkpoints import load_model, read_config
 from encoders.errors import BodyMapsError
+from encoders.learning import train as module
 from encoders.learning.recipe import read_recipe
 from encoders.learning.train import train
 from encoders.text.embedded import EmbeddedTextEncoder
@@ -27,6 +29,45 @@ def test_one_command_runs_the_stages_before(data, monkeypatch):
     train(data / "second.yaml", data, runs / "second", steps=3)
     assert read_config(weights)[1]["step"] == 3
     assert (runs / "first" / "weights.safetensors").stat().st_mtime_ns == ended
+
+
+def test_stages_with_kept_weights_are_repeated_when_asked(data, monkeypatch):
+    monkeypatch.setenv("BODYMAPS_CACHE", str(data / "cache"))
+    kept = train(data / "first.yaml", data, data / "first")  # ends as first/weights.safetensors
+    start = kept.rename(data / "first.safetensors")
+    middle = {"extends": "first.yaml", "name": "middle", "init": str(start), "blend": 0.5}
+    (data / "middle.yaml").write_text(yaml.safe_dump(middle))
+    last = {
+        "extends": "first.yaml",
+        "name": "last",
+        "init": str(data / "middle.safetensors"),
+        "after": str(start),
+    }
+    (data / "last.yaml").write_text(yaml.safe_dump(last))
+    runs = data / "runs"
+    train(data / "last.yaml", data, runs / "last", repeat=True)
+    assert sorted(path.name for path in runs.iterdir()) == ["first", "last", "middle"]
+    blended = runs / "middle" / "blended.safetensors"
+    written = blended.stat().st_mtime_ns
+    asked = []
+    monkeypatch.setattr(module, "Trainer", lambda content, *_: asked.append(content) or nullcontext())
+    with pytest.raises(AttributeError):  # nothing runs here
+        train(data / "last.yaml", data, data / "runs" / "last", repeat=True)
+    assert asked[0]["init"] == str(blended)
+    assert asked[0]["after"] == str(runs / "first" / "weights.safetensors")
+    assert blended.stat().st_mtime_ns == written
+
+
+def test_every_kept_stage_has_a_recipe_of_its_name():
+    """`--repeat` reaches the data from the shipped passes."""
+    for name in ("embedded-bones.yaml", "embedded-prostate.yaml"):
+        waiting, seen = [name], set()
+        while waiting:
+            recipe = Path(waiting.pop())
+            content = read_recipe(recipe.with_suffix(".yaml"))
+            seen.add(content["name"])
+            waiting += [content[key] for key in ("init", "after") if content.get(key)]
+        assert "embedded" in seen  # the first stage, which starts from nothing
 
 
 def test_a_second_pass_keeps_the_first_ones_words(data, monkeypatch):
