@@ -45,7 +45,10 @@ def bright(hu: np.ndarray, free: np.ndarray) -> np.ndarray:
     free: where nothing else is labelled.
     """
     shell = (hu > BRIGHT) & free
-    closed = ndimage.binary_closing(np.pad(shell, 2), iterations=2)[2:-2, 2:-2, 2:-2]
+    across = ndimage.generate_binary_structure(3, 1) & (
+        np.arange(3) == 1
+    )  # along the body it would fill the discs
+    closed = ndimage.binary_closing(np.pad(shell, 2), across, iterations=2)[2:-2, 2:-2, 2:-2]
     filled = np.stack([ndimage.binary_fill_holes(closed[:, :, k]) for k in range(hu.shape[2])], 2)
     return (shell | (filled & (hu > MARROW))) & free
 

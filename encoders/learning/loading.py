@@ -18,7 +18,7 @@ from encoders.learning.layers import Layers, body, located, open_image, read_ima
 from encoders.learning.outlines import read_outlines
 from encoders.learning.transplants import smooth, transplant
 
-FORMAT = 2
+FORMAT = 3
 """Of a kept case: one more when `Case` or what is read into it changes."""
 
 

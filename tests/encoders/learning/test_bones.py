@@ -61,6 +61,20 @@ def test_marrow_is_bone_and_what_is_labelled_otherwise_is_not():
     assert not bright(hu, free)[:15].any()
 
 
+def test_discs_are_no_bone():
+    """Two bodies of 24 mm with marrow of 110 HU, and 6 mm of disc of 80 HU between them, at 3 mm."""
+    hu = np.full((24, 24, 22), 20, np.int16)
+    for low in (1, 11):
+        body = hu[6:18, 6:18, low : low + 8]
+        body[:] = 400
+        body[2:-2, 2:-2, 1:-1] = 110
+    hu[6:18, 6:18, 9:11] = 80
+    mask = bright(hu, np.ones(hu.shape, bool))
+    assert mask[6:18, 6:18, 1:9].all()
+    assert mask[6:18, 6:18, 11:19].all()
+    assert not mask[:, :, 9:11].any()
+
+
 def test_a_case_learns_bones_where_nothing_else_is_labelled(tmp_path, two_bones):
     hu, _ = two_bones
     hu[2:5, 30:40, 2:5] = 300  # a calcification that no seed reaches
