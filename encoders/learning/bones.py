@@ -45,9 +45,8 @@ def bright(hu: np.ndarray, free: np.ndarray) -> np.ndarray:
     free: where nothing else is labelled.
     """
     shell = (hu > BRIGHT) & free
-    across = ndimage.generate_binary_structure(3, 1) & (
-        np.arange(3) == 1
-    )  # along the body it would fill the discs
+    # across the body alone: along it the discs would be filled
+    across = ndimage.generate_binary_structure(3, 1) & (np.arange(3) == 1)
     closed = ndimage.binary_closing(np.pad(shell, 2), across, iterations=2)[2:-2, 2:-2, 2:-2]
     filled = np.stack([ndimage.binary_fill_holes(closed[:, :, k]) for k in range(hu.shape[2])], 2)
     return (shell | (filled & (hu > MARROW))) & free
