@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from scipy import ndimage
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import dijkstra
-
-from encoders.learning.recipe import find
 
 BRIGHT = 160.0
 """Hounsfield units from which a voxel may be bone by itself; marrow may be darker."""
@@ -26,17 +21,6 @@ JOINT = 150.0
 
 REACH = 70.0
 """Cost of the longest path that counts: 70 voxels of cortical bone, 9 of contrast at 200 HU."""
-
-
-def read_seeds(name: str) -> dict[str, Any]:
-    """A file, or one of `encoders/learning/outlines` by its name.
-
-    `shape` and `spacing_mm` of the RAS+ grid, and `seeds`, structure to points in voxels; those of `none` lie in what
-    is as bright and no bone to be learned.
-
-    Raises BodyMapsError when there is no such file.
-    """
-    return yaml.safe_load(find(Path(name), "outlines").read_text())
 
 
 def bright(hu: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -53,15 +37,14 @@ def bright(hu: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 
 def territories(
-    hu: np.ndarray, free: np.ndarray, seeds: Mapping[str, Sequence[Sequence[float]]]
+    hu: np.ndarray, mask: np.ndarray, seeds: Mapping[str, Sequence[Sequence[float]]]
 ) -> dict[str, np.ndarray]:
-    """structure -> bool (X, Y, Z): the voxels of `bright` nearer to its seeds than to any other's, along the bones.
+    """structure -> bool (X, Y, Z): the voxels of a mask (`bright`) nearer to its seeds than to any other's, inside it.
 
-    seeds: points in voxels; each moves to the nearest voxel that may be bone, at most 3 away, or is dropped. Nearness
+    seeds: points in voxels; each moves to the nearest voxel of the mask, at most 3 away, or is dropped. Nearness
     is the cost of the cheapest path (Dijkstra) over face, edge and corner neighbours, see `JOINT`; what lies beyond
     `REACH` belongs to none.
     """
-    mask = bright(hu, free)
     number = np.full(mask.shape, -1, np.int32)
     number[mask] = np.arange(mask.sum())
     distance, nearest = ndimage.distance_transform_edt(~mask, return_indices=True)

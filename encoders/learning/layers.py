@@ -16,7 +16,7 @@ from nibabel.processing import resample_from_to
 from scipy import ndimage
 
 from encoders.errors import BodyMapsError
-from encoders.learning.bones import bright, read_seeds, territories
+from encoders.learning.bones import bright, territories
 from encoders.learning.borders import grown
 from encoders.learning.cases import UNCERTAIN
 from encoders.learning.outlines import in_range, read_outlines, solid
@@ -203,21 +203,21 @@ class Layers:
         """
         assert self.labels is not None
         assert self.hu is not None
-        content = read_seeds(layer["seeds"])
+        content = read_outlines(layer["seeds"])
         scale = content["spacing_mm"] / self.spacing
         if not np.allclose(np.array(content["shape"]) * scale, self.hu.shape, atol=1.5):
             raise BodyMapsError(
                 f"{layer['seeds']} was set on another grid: {content['shape']}, not {self.hu.shape}"
             )
         seeds = {name: (np.array(points) + 0.5) * scale - 0.5 for name, points in content["seeds"].items()}
-        free = self.labels == 0
-        found = territories(self.hu, free, seeds)
-        other = found.pop("none", np.zeros_like(free))
-        reached = np.logical_or.reduce([other, *found.values()])
-        for name, mask in found.items():
-            self.mark(name, mask, only_free=True)
+        mask = bright(self.hu, self.labels == 0)
+        found = territories(self.hu, mask, seeds)
+        reached = np.logical_or.reduce([np.zeros_like(mask), *found.values()])
+        found.pop("none", None)
+        for name, own in found.items():
+            self.mark(name, own)
             self.complete.add(name)
-        self.mark(UNCERTAIN, bright(self.hu, free) & ~reached, only_free=True)
+        self.mark(UNCERTAIN, mask & ~reached)
 
     def _draw(self, structure: str, mask: np.ndarray) -> None:
         """All that the case shows of a structure, by eye."""

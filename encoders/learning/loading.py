@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from encoders.learning.bones import read_seeds
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.layers import Layers, body, located, open_image, read_image, resampled
 from encoders.learning.outlines import read_outlines
@@ -91,10 +90,8 @@ def _key(entry: Mapping[str, Any], spacing: float) -> str:
     for layer in entry.get("labels", ()):
         if "teacher" in layer:
             digest.update(Path(layer["teacher"]).read_bytes())
-        if "seeds" in layer:
-            digest.update(json.dumps(read_seeds(layer["seeds"]), sort_keys=True).encode())
-        if "outlines" in layer:
-            digest.update(json.dumps(read_outlines(layer["outlines"]), sort_keys=True).encode())
+        for name in (layer[kind] for kind in ("outlines", "seeds") if kind in layer):
+            digest.update(json.dumps(read_outlines(name), sort_keys=True).encode())
     return digest.hexdigest()[:12]
 
 

@@ -19,7 +19,8 @@ def read_outlines(name: str) -> dict[str, Any]:
 
     `structure`, `shape` and `spacing_mm` of the RAS+ grid, the range `hu` that belongs to the structure, and `slices`:
     axial index to polygons, each a list of [x, y] in voxels. `instead`: what a machine label took for the structure;
-    `adds`: its part is right, the drawing is what it lacks.
+    `adds`: its part is right, the drawing is what it lacks. Points in bones have `shape`, `spacing_mm` and `seeds`:
+    structure to points in voxels; those of `none` lie in what is as bright and no bone to be learned.
     Raises BodyMapsError when there is no such file.
     """
     return yaml.safe_load(find(Path(name), "outlines").read_text())

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from encoders.errors import BodyMapsError
-from encoders.learning.bones import bright, read_seeds, territories
+from encoders.learning.bones import bright, territories
 from encoders.learning.cases import UNCERTAIN
 from encoders.learning.layers import Layers
+from encoders.learning.outlines import read_outlines
 from encoders.learning.recipe import read_recipe
 from prompts.ontology import ontology
 
@@ -26,7 +27,7 @@ def two_bones():
 
 def test_bones_are_told_apart_at_the_joint_and_not_halfway_between_seeds(two_bones):
     hu, free = two_bones
-    found = territories(hu, free, {"femur_left": [[10, 14, 10]], "hip_left": [[10, 40, 10]]})
+    found = territories(hu, bright(hu, free), {"femur_left": [[10, 14, 10]], "hip_left": [[10, 40, 10]]})
     assert found["femur_left"][:, 4:34].sum() == 16 * 30
     assert found["hip_left"][:, 35:].sum() == 16 * 30
     assert not (found["femur_left"] & found["hip_left"]).any()
@@ -35,16 +36,16 @@ def test_bones_are_told_apart_at_the_joint_and_not_halfway_between_seeds(two_bon
 
 def test_a_seed_beside_a_bone_moves_into_it_and_one_far_away_is_dropped(two_bones):
     hu, free = two_bones
-    found = territories(hu, free, {"femur_left": [[14, 20, 10]], "sternum": [[2, 2, 2]]})
+    found = territories(hu, bright(hu, free), {"femur_left": [[14, 20, 10]], "sternum": [[2, 2, 2]]})
     assert set(found) == {"femur_left"}
     assert found["femur_left"].sum() > 16 * 30
-    assert territories(hu, free, {"sternum": [[2, 2, 2]]}) == {}
+    assert territories(hu, bright(hu, free), {"sternum": [[2, 2, 2]]}) == {}
 
 
 def test_contrast_far_from_a_seed_belongs_to_none():
     hu = np.full((12, 100, 12), 30, np.int16)
     hu[4:8, 2:98, 4:8] = 200  # a vessel full of contrast
-    found = territories(hu, np.ones(hu.shape, bool), {"ribs_left": [[6, 4, 6]]})["ribs_left"]
+    found = territories(hu, bright(hu, np.ones(hu.shape, bool)), {"ribs_left": [[6, 4, 6]]})["ribs_left"]
     assert found[6, 4, 6]
     assert np.argwhere(found)[:, 1].max() < 20
 
@@ -102,7 +103,7 @@ def test_a_case_learns_bones_where_nothing_else_is_labelled(tmp_path, two_bones)
 
 @pytest.mark.parametrize("name", ["s0015-bones.yaml", "s0028-bones.yaml", "s0029-bones.yaml"])
 def test_the_projects_seeds_lie_in_their_grids_and_on_their_sides(name):
-    content = read_seeds(name)
+    content = read_outlines(name)
     assert set(content["seeds"]) - {"none"} <= set(ontology())
     for structure, points in content["seeds"].items():
         assert (np.array(points) >= 0).all()
