@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.sampling import Window, draw, fields
-from encoders.learning.synthesis import _medulla, acquire, blur, noise, paint, recolour, tissue
+from encoders.learning.synthesis import _medulla, acquire, blur, in_phase, noise, paint, recolour, tissue
 
 NAMES = ("unlabelled", "body_rest", "liver", "lung_lower_lobe_right", "vertebrae_L1", OUTSIDE)
 SIZE = (32, 24, 28)
@@ -122,3 +122,21 @@ def test_noise_has_unit_variance():
 @pytest.mark.parametrize(("name", "fill"), [("lung_left", "lung"), ("rib_left_3", "bone"), ("liver", None)])
 def test_every_name_has_a_tissue(name, fill):
     assert tissue(name).get("fill") == fill
+
+
+def test_a_real_ct_takes_the_grey_values_of_another_phase(source):
+    """The liver, at 70 HU everywhere, gets the mean of the phase that was drawn; what does not enhance stays."""
+    window = draw(source, SIZE, np.random.default_rng(3))
+    hu = torch.where(window.labels == 2, 70.0, 20.0)
+    inside = torch.from_numpy(ndimage.binary_erosion((window.labels == 2).numpy(), iterations=3))
+    others = torch.from_numpy(ndimage.binary_erosion((window.labels != 2).numpy(), iterations=3))
+    ranges = [tissue("liver")[phase] for phase in ("native", "arterial", "venous")]
+    seen = []
+    for seed in range(12):
+        changed = in_phase(hu, window, NAMES, np.random.default_rng(seed))
+        assert torch.allclose(changed[others], hu[others], atol=0.05)
+        values = changed[inside]
+        assert values.std() < 0.1
+        assert any(low - 0.1 <= float(values[0]) <= high + 0.1 for low, high in ranges)
+        seen.append(round(float(values[0])))
+    assert max(seen) - min(seen) > 30
