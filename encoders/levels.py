@@ -1,8 +1,9 @@
 """Vertebral levels out of one mask of all vertebrae: discs found along the spine, counted upwards from the sacrum.
 
 All positions are millimetres on the model's own isotropic RAS+ grid. The spine's line runs through the middles of the
-vertebral bodies. Discs are where the vertebrae's probability dips along it; which dips are discs is decided for the
-whole spine at once, by dynamic programming against the usual heights of `levels.yaml`, scaled to the patient.
+vertebral bodies. Discs are where the image is darker than the endplates around them, or the vertebrae's probability
+dips; which dips are discs is decided for the whole spine at once, by dynamic programming against the usual heights of
+`levels.yaml`, scaled to the patient.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ SCALES = np.arange(0.82, 1.25, 0.04)
 """Of the usual heights."""
 ANCHOR_MM = 12.0
 """How far the lowest disc may be from where the sacrum begins on the line."""
+DISC_MM = (3.0, 6.0)
+"""From the middle of a disc to the endplates on both sides of it."""
+BRIGHTEST = 95
+"""Percentile of the dips of the image along a spine that counts as a sure disc."""
 LEAST_BODIES = 3
 """Fewer vertebrae above the sacrum cannot be told from one another."""
 
@@ -46,6 +51,15 @@ def settings() -> dict[str, Any]:
 def names() -> tuple[str, ...]:
     """Ids of the levels, from L5 upwards."""
     return tuple(f"vertebrae_{level}" for level in settings()["heights_mm"])
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A volume (X, Y, Z) of which voxel `mm * scale + shift` lies at a place (3,) in millimetres."""
+
+    values: np.ndarray
+    scale: float | Floats
+    shift: float | Floats = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +107,7 @@ def spine_line(bone: Bools, spacing: float) -> Line | None:
     return Line(np.stack([np.interp(even, length, fine[:, a]) for a in range(3)], 1))
 
 
-def profile(values: Floats, line: Line, spacing: float) -> Floats:
+def profile(volume: Sampled, line: Line) -> Floats:
     """(n,) mean of a volume in a disc across the line at each of its points."""
     tangents = np.gradient(line.points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
@@ -106,19 +120,31 @@ def profile(values: Floats, line: Line, spacing: float) -> Floats:
     offsets = [(a, b) for a, b in offsets if a * a + b * b <= BODY_MM**2]
     total = np.zeros(len(line.points))
     for a, b in offsets:
-        at = (line.points + a * right + b * front) / spacing
-        total += ndimage.map_coordinates(values, at.T, order=1, mode="nearest")
+        at = (line.points + a * right + b * front) * volume.scale + volume.shift
+        total += ndimage.map_coordinates(volume.values, at.T, np.float32, order=1, mode="nearest")
     return total / len(offsets)
 
 
-def discs(bone: Floats, start: int) -> list[int]:
+def dips(hu: Floats, start: int) -> Floats:
+    """(n,) how sure a disc is at each point of the line by the image alone, 0..1.
+
+    hu: (n,) Hounsfield units along the line. A disc is darker than both endplates; what is the depth of a sure one is
+    read off the spine itself, from `start` upwards.
+    """
+    depth = np.zeros(len(hu))
+    for steps in range(round(DISC_MM[0] / STEP_MM), round(DISC_MM[1] / STEP_MM) + 1):
+        wide = np.pad(hu, steps, mode="edge")
+        depth = np.maximum(depth, np.minimum(wide[2 * steps :], wide[: -2 * steps]) - hu)
+    return np.clip(depth / max(np.percentile(depth[start:], BRIGHTEST), 1e-6), 0, 1)
+
+
+def discs(gap: Floats, start: int) -> list[int]:
     """Indices on the line of the discs from the one above the sacrum (about `start`) upwards.
 
-    bone: (n,) the vertebrae's probability along the line.
+    gap: (n,) how likely a disc is along the line.
     """
     heights = np.array(list(settings()["heights_mm"].values()), float) / STEP_MM
-    tolerance, n = settings()["tolerance"], len(bone)
-    gap = 1 - bone
+    tolerance, n = settings()["tolerance"], len(gap)
     reach = round(ANCHOR_MM / STEP_MM)
     best: tuple[float, list[int]] = (-np.inf, [])
     for scale in SCALES:
@@ -148,22 +174,26 @@ def discs(bone: Floats, start: int) -> list[int]:
     return best[1]
 
 
-def divide(vertebrae: Bools, probability: Floats, sacrum: Bools, spacing: float) -> dict[str, Bools]:
+def divide(
+    vertebrae: Bools, probability: Floats, sacrum: Bools, spacing: float, image: Sampled
+) -> dict[str, Bools]:
     """Masks of the vertebral levels; empty when no sacrum is there to count from.
 
     vertebrae, sacrum: (X, Y, Z) bool masks in RAS+ order; probability: of the vertebrae, 0..1; spacing: mm.
+    image: Hounsfield units, in the millimetres of the masks' grid from the middle of its first voxel on.
     """
     if not sacrum.any() or not vertebrae.any():
         return {}
     line = spine_line(vertebrae | sacrum, spacing)
     if line is None:
         return {}
-    sacral = profile(sacrum.astype(np.float32), line, spacing)
-    bony = profile(probability.astype(np.float32), line, spacing)
+    sacral = profile(Sampled(sacrum.astype(np.float32), 1 / spacing), line)
+    bony = profile(Sampled(probability.astype(np.float32), 1 / spacing), line)
     below = np.flatnonzero(sacral > 0.5)
     if not len(below):
         return {}
-    borders = discs(bony, int(below.max()))
+    start = int(below.max())
+    borders = discs(1 - bony + dips(profile(image, line), start), start)
     if not borders:
         return {}
     where = np.argwhere(vertebrae)

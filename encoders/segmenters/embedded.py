@@ -315,7 +315,7 @@ class EmbeddedSegmenter:
         group = first[Asked(levels.GROUP)]
         number = self.drawn[levels.GROUP]
         closer = found[Asked(levels.GROUP)] if number else None
-        fine = kept.fine[self.passes[number].model.config.spacing_mm] if number else None
+        fine = self._fine(volume, kept, self.passes[number or -1].model.config.spacing_mm)
         parts = count_levels(group, first[Asked(levels.ANCHOR)], kept.features, fine, closer)
         doubt = group.verdict.confidence if parts else 0.0
         return {

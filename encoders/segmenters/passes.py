@@ -151,22 +151,24 @@ def against(own: Tensor, others: Tensor) -> Tensor:
 
 
 def count_levels(
-    group: Found, anchor: Found, study: StudyFeatures, fine: FineStudy | None, detail: Found | None
+    group: Found, anchor: Found, study: StudyFeatures, fine: FineStudy, detail: Found | None
 ) -> dict[str, Found]:
-    """Vertebral levels out of the first pass's vertebrae and sacrum; drawn in the second pass's, when there is one.
+    """Vertebral levels out of the first pass's vertebrae and sacrum; drawn in a later pass's, when there is one.
 
-    Empty when they cannot be counted.
+    fine: the CT on the grid of `detail`, or on any. Empty when they cannot be counted.
     """
     spacing = study.grid.spacing[0]
     raw = group.logits.cpu().numpy()
-    parts = levels.divide(group.verdict.keep, expit(raw), anchor.verdict.keep, spacing)
+    finer = np.divide(fine.grid.shape, study.grid.shape)
+    image = levels.Sampled(fine.hu.numpy(), finer / spacing, (np.array(study.body.start) + 0.5) * finer - 0.5)
+    parts = levels.divide(group.verdict.keep, expit(raw), anchor.verdict.keep, spacing, image)
     if not parts:
         return {}
     drawn = group
     number = np.zeros(group.verdict.keep.shape, np.uint8)
     for n, mask in enumerate(parts.values(), start=1):
         number[mask] = n
-    if detail is not None and fine is not None:
+    if detail is not None:
         # every voxel near the first mask takes the level of the nearest one in it
         closest = ndimage.distance_transform_edt(number == 0, return_distances=False, return_indices=True)
         number = nearest(number[tuple(closest)], study.grid, study.body.start, fine.grid, detail.box)
