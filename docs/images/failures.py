@@ -88,7 +88,7 @@ def held_out(data: Path) -> Iterator[Failure]:
     from eval.held_out import held_out_cases, score_case, truths, volume_of
     from eval.quality import read_folds
 
-    recipe, folds = read_recipe(Path("embedded-prostate.yaml")), read_folds(FOLDS, WEIGHTS)
+    recipe, folds = read_recipe(Path("embedded-phases.yaml")), read_folds(FOLDS, WEIGHTS)
     for case in held_out_cases(recipe, data, recipe["model"]["spacing_mm"], folds):
         volume, names = volume_of(case), HELD_OUT[case.name]
         wanted = {name: truth for name, truth, _, _ in truths(case, names)}

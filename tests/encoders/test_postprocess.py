@@ -25,6 +25,13 @@ def test_keeps_the_largest_piece_of_an_organ():
     assert found.confidence > 0.6
 
 
+def test_a_pancreas_may_come_in_two_pieces():
+    """Head and tail both stay where the mask misses the thin neck; a far smaller third piece does not."""
+    pieces = [((12, 20, 25), 9), ((45, 20, 25), 8), ((30, 32, 8), 5)]
+    found = verdict(np.max([ball(SHAPE, *piece) for piece in pieces], axis=0), "pancreas")
+    assert [bool(found.keep[centre]) for centre, _ in pieces] == [True, True, False]
+
+
 def test_a_left_kidney_on_the_right_is_not_one():
     left, right = ball(SHAPE, (14, 15, 25), 8), ball(SHAPE, (46, 15, 25), 9)
     both = np.maximum(left, right)
