@@ -26,5 +26,6 @@ def test_another_score_makes_a_page_stale():
     quality["structures"]["spleen"]["level"] = "unsupported"
     changed = module["written"](page, quality)
     assert "0.123" in changed
+    assert "\n| `spleen` |" in page
     assert "\n| `spleen` |" not in changed
-    assert "`small_bowel`" in changed
+    assert "`spleen`" in changed.split("<!-- quality: unsupported -->")[1].split("<!-- end -->")[0]

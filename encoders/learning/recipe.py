@@ -16,18 +16,21 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     A recipe that `extends` another replaces its entries, mappings entry by entry; null removes one (RFC 7386).
     `cases_of`: the recipe whose cases it has. `more_cases` join them; one of the same name takes its place.
-    `more_labels`: case name to layers of labels that come after its own.
+    `more_labels`: case name to layers of labels that come after its own. `hold_out`: cases that every phase leaves out,
+    instead of its own.
     """
     found = find(path, "recipes")
     recipe = yaml.safe_load(found.read_text())
     base, other, more = (recipe.pop(key, None) for key in ("extends", "cases_of", "more_cases"))
-    layers = recipe.pop("more_labels", {})
+    layers, held = recipe.pop("more_labels", {}), recipe.pop("hold_out", None)
     if base:
         recipe = _merged(read_recipe(found.parent / base), recipe)
     if other:
         recipe["cases"] = read_recipe(found.parent / other)["cases"]
     if more:
         recipe["cases"] = list({case["name"]: case for case in (*recipe["cases"], *more)}.values())
+    if held is not None:
+        recipe["phases"] = [{**phase, "hold_out": held} for phase in recipe["phases"]]
     by_name = {case["name"]: case for case in recipe.get("cases", ())}
     for name, added in layers.items():
         if name not in by_name:

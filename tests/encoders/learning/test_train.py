@@ -167,3 +167,11 @@ def test_labels_come_after_those_of_another_recipe(tmp_path):
     (tmp_path / "c.yaml").write_text("{extends: a.yaml, more_labels: {three: []}}")
     with pytest.raises(BodyMapsError, match=r"c\.yaml: it has no case three"):
         read_recipe(tmp_path / "c.yaml")
+
+
+def test_a_recipe_may_hold_cases_out_of_all_phases_of_another(tmp_path):
+    (tmp_path / "a.yaml").write_text("phases: [{until: 5, hold_out: [one]}, {until: 9, balance: 0.1}]")
+    (tmp_path / "b.yaml").write_text("{extends: a.yaml, hold_out: [one, two]}")
+    held = ["one", "two"]
+    phases = [{"until": 5, "hold_out": held}, {"until": 9, "balance": 0.1, "hold_out": held}]
+    assert read_recipe(tmp_path / "b.yaml") == {"phases": phases}
