@@ -215,6 +215,20 @@ def in_phase(hu: Tensor, window: Window, names: tuple[str, ...], rng: np.random.
     return hu + blur(torch.where(soft, shift[window.labels], 0.0), 0.6)
 
 
+def refill(hu: Tensor, window: Window, names: tuple[str, ...], rng: np.random.Generator) -> Tensor:
+    """A real CT with other contents drawn in some of its bowel; walls and the image's grain stay.
+
+    The few stomachs seen hold the few meals seen: another meal is taken for the liver or the spleen.
+    """
+    grain = (hu - blur(hu, 1.0)).clamp(-40, 40)
+    change = torch.zeros_like(hu)
+    for value in window.labels.unique().tolist():
+        if tissue(names[value]).get("fill") == "bowel" and rng.random() < 0.6:
+            filled = _bowel(hu - grain, window.rim, rng) + grain
+            change = torch.where(window.labels == value, filled - hu, change)
+    return hu + blur(change, 0.6)
+
+
 def recolour(hu: Tensor, window: Window, names: tuple[str, ...], rng: np.random.Generator) -> Tensor:
     """Grey-value variety for a real CT: another contrast in labelled structures, gain and offset overall."""
     if rng.random() < 0.3:
@@ -225,6 +239,8 @@ def recolour(hu: Tensor, window: Window, names: tuple[str, ...], rng: np.random.
         shift[0] = 0
         soft = (hu > -60) & (hu < 350)
         hu = hu + blur(torch.where(soft, shift[window.labels], 0.0), 0.6)
+    if rng.random() < 0.35:
+        hu = refill(hu, window, names, rng)
     if rng.random() < 0.6:
         hu = torch.where(hu > 20, hu + _medulla(window, names, rng), hu)
     if rng.random() < 0.7:

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.sampling import Window, draw, fields
-from encoders.learning.synthesis import _medulla, acquire, blur, in_phase, noise, paint, recolour, tissue
+from encoders.learning.synthesis import _medulla, acquire, blur, in_phase, noise, paint, recolour, refill, tissue
 
 NAMES = ("unlabelled", "body_rest", "liver", "lung_lower_lobe_right", "vertebrae_L1", OUTSIDE)
 SIZE = (32, 24, 28)
@@ -140,3 +140,22 @@ def test_a_real_ct_takes_the_grey_values_of_another_phase(source):
         assert any(low - 0.1 <= float(values[0]) <= high + 0.1 for low, high in ranges)
         seen.append(round(float(values[0])))
     assert max(seen) - min(seen) > 30
+
+
+def test_a_refilled_stomach_keeps_its_wall_and_its_neighbours(source):
+    """Only deep inside what can be filled do grey values change, and to more than one kind of content."""
+    names = ("unlabelled", "body_rest", "stomach", *NAMES[3:])
+    window = draw(source, SIZE, np.random.default_rng(0))
+    hu = 40 + 5 * noise(SIZE, 1, np.random.default_rng(0))
+    stomach = window.labels == 2
+    seen, walls = [], []
+    for seed in range(20):
+        changed = refill(hu, window, names, np.random.default_rng(seed))
+        far = torch.from_numpy(ndimage.binary_dilation(stomach.numpy(), np.ones((5, 5, 5))))
+        assert torch.allclose(changed[~far], hu[~far], atol=0.1)
+        walls.append(float((changed - hu)[stomach & (window.rim < 3.5)].abs().median()))
+        seen.append(float(changed[stomach & (window.rim > 8)].median()))
+    assert np.median(walls) < 10
+    assert max(seen) > 100
+    assert min(seen) < -100
+    assert sum(abs(value - 40) < 2 for value in seen) >= 3, "some stay as they are"
