@@ -16,6 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+AT_ONCE = 4096
+"""Voxels that the heads read together outside training: what many classes make of more leaves the processor's cache."""
+
+
 class Features(NamedTuple):
     """What the decoder needs of one image; everything that depends on a class comes after it."""
 
@@ -124,19 +128,27 @@ class TextConditionedDecoder(nn.Module):
 
     def apply_heads(self, heads: Tensor, points: Tensor) -> Tensor:
         """Logits (C, N) of C heads (C, P) at N voxels with features (channels, N)."""
+        if torch.is_grad_enabled():
+            return self._logits(heads, points)
+        with torch.autocast(points.device.type, enabled=False):  # a few small products: float32 is the faster one
+            heads = heads.float()
+            return torch.cat([self._logits(heads, some.float()) for some in points.split(AT_ONCE, 1)], 1)
+
+    def _logits(self, heads: Tensor, points: Tensor) -> Tensor:
         classes = len(heads)
         splits = [i * o for i, o in self.layers] + [o for _, o in self.layers]
         parts = heads.split(splits, 1)
         depth = len(self.layers)
         x = points
         for n, (inside, outside) in enumerate(self.layers):
-            weight, bias = parts[n], parts[depth + n].reshape(classes, outside, 1)
+            weight, bias = parts[n], parts[depth + n]
             if n == 0:  # every class reads the same map: one matrix product serves all
-                x = (weight.reshape(classes * outside, inside) @ x).reshape(classes, outside, -1) + bias
+                x = torch.addmm(bias.reshape(-1, 1), weight.reshape(classes * outside, inside), x)
+                x = x.reshape(classes, outside, -1)
             else:
-                x = torch.baddbmm(bias, weight.reshape(classes, outside, inside), x)
+                x = torch.baddbmm(bias[..., None], weight.reshape(classes, outside, inside), x)
             if n + 1 < depth:
-                x = F.leaky_relu(x, self.slope) if self.slope else F.relu(x)
+                x = F.leaky_relu(x, self.slope, inplace=True) if self.slope else F.relu(x, inplace=True)
         return x[:, 0]
 
     def decode(self, features: Features, text: Tensor) -> Tensor:
@@ -148,3 +160,9 @@ class TextConditionedDecoder(nn.Module):
                 for voxels, image in zip(features.voxels, features.image, strict=True)
             ]
         )
+
+    def decode_at(self, features: Features, text: Tensor, where: Tensor) -> Tensor:
+        """Logits (C, n) at the n voxels of one image that a bool (D, H, W) marks, in its order."""
+        chosen = where.flatten().nonzero()[:, 0].to(features.voxels.device)
+        points = features.voxels[0].flatten(1).T.index_select(0, chosen).T
+        return self.apply_heads(self.heads(features.image[0], text), points)

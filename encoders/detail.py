@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,7 @@ def decode_near(
 ) -> Tensor:
     """Blended logits (C, *place.box.shape) float32 of the classes with these unit-length embeddings (C, text_dim).
 
-    A window is run when some voxel of the gate is nearest to its middle; logits outside the gate are -20.
+    The windows are those of `window_places`; logits outside the gate are -20.
     """
     window = model.config.window
     cover = _cover(place.box, window, fine.body)
@@ -186,18 +186,16 @@ def decode_near(
     weight = blending_weight(window).to(device())
     total = torch.zeros(len(text), *cover.shape, device=device())
     norm = torch.full(cover.shape, 1e-6, device=device())
-    cells = (_cells(n, w, overlap) for n, w in zip(cover.shape, window, strict=True))
-    starts = [
-        [start for start, _ in cell] for cell in product(*cells) if gate[tuple(own for _, own in cell)].any()
-    ]
+    starts = window_places(gate.numpy(), window, overlap)
     for number, start in enumerate(starts):
         part = _slices(start, window)
         with mixed_precision():
             features = model.features(
                 hu[part][None].float().to(device()), position[:, *part][None].to(device())
             )
-            logits = model.decoder.decode(features, text)[0].float()
-        total[(slice(None), *part)] += logits * weight
+            logits = model.decoder.decode_at(features, text, gate[part]).float()
+        near = gate[part].to(total.device)
+        total[(slice(None), *part)][:, near] += logits * weight[near]
         norm[part] += weight
         if progress:
             progress((number + 1) / len(starts), "looking closer")
@@ -207,11 +205,36 @@ def decode_near(
     return result.masked_fill_(~torch.from_numpy(place.gate).to(result.device), -20.0)
 
 
-def _cells(length: int, window: int, overlap: float) -> list[tuple[int, slice]]:
-    """Starts of windows on one axis, each with the voxels that are nearest to its middle."""
-    starts = window_starts(length, window, overlap)
-    edges = [0, *((a + b + window) // 2 for a, b in pairwise(starts)), max(length, window)]
-    return [(start, slice(*ends)) for start, ends in zip(starts, pairwise(edges), strict=True)]
+def window_places(
+    gate: np.ndarray, window: Sequence[int], overlap: float = 0.3
+) -> list[tuple[int, int, int]]:
+    """Starts of the windows that a bool (X, Y, Z), on each axis at least as long as a window, is covered by.
+
+    They lie in slabs along z, each cut along y and that along x, and every cut spans only what is marked there: an
+    oblique or bent structure needs far fewer of them than the box around it.
+    """
+    places = []
+    for z, slab in _cells(gate.any((0, 1)), window[2], overlap):
+        layer = gate[:, :, slab]
+        for y, strip in _cells(layer.any((0, 2)), window[1], overlap):
+            row = layer[:, strip].any((1, 2))
+            places += [(x, y, z) for x, _ in _cells(row, window[0], overlap)]
+    return places
+
+
+def _cells(marked: np.ndarray, window: int, overlap: float) -> list[tuple[int, slice]]:
+    """Starts of windows on one axis, each with the voxels that are nearest to its middle; what is marked has one."""
+    index = np.flatnonzero(marked)
+    if not len(index):
+        return []
+    low, high = int(index[0]), int(index[-1]) + 1
+    if high - low <= window:
+        start = min(max((low + high - window) // 2, 0), len(marked) - window)
+        return [(start, slice(low, high))]
+    starts = [low + start for start in window_starts(high - low, window, overlap)]
+    edges = [low, *((a + b + window) // 2 for a, b in pairwise(starts)), high]
+    cells = [(start, slice(*ends)) for start, ends in zip(starts, pairwise(edges), strict=True)]
+    return [(start, own) for start, own in cells if marked[own].any()]
 
 
 def _slices(start: Sequence[int], window: Sequence[int]) -> tuple[slice, ...]:

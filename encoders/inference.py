@@ -110,7 +110,7 @@ def extract_features(
                 hu[place][None].to(device()), position[(slice(None), *place)][None].to(device())
             )
         kept.append(
-            WindowFeatures((i, j, k), features.voxels[0].bfloat16().contiguous(), features.image[0].float())
+            WindowFeatures((i, j, k), features.voxels[0].bfloat16(), features.image[0].float())
         )
         if progress:
             progress((number + 1) / len(starts), "reading the scan")
@@ -138,7 +138,7 @@ def decode(model: UniversalModel, study: StudyFeatures, text: Tensor) -> Tensor:
 
 
 def decode_in_parts(
-    model: UniversalModel, study: StudyFeatures, text: Tensor, at_once: int = 6
+    model: UniversalModel, study: StudyFeatures, text: Tensor, at_once: int = 12
 ) -> Iterator[tuple[int, Tensor]]:
     """(index, logits) class by class, decoding a few at a time to bound the memory."""
     for first in range(0, len(text), at_once):

@@ -6,7 +6,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoders.detail import FineStudy, Neighbourhood, _cells, decode_near, nearest, reach_mm, scaled_box
+from encoders.detail import (
+    FineStudy,
+    Neighbourhood,
+    _cells,
+    decode_near,
+    nearest,
+    reach_mm,
+    scaled_box,
+    window_places,
+)
 from encoders.geometry import Box, Geometry
 from encoders.inference import extract_features
 from encoders.universal import body_position
@@ -147,13 +156,33 @@ def test_a_mask_that_runs_on_is_followed(tiny_model, volume):
     assert not gate[: 15 - 4].any()
 
 
-@given(st.integers(1, 400), st.integers(8, 96), st.floats(0, 0.7))
-def test_every_voxel_of_an_axis_belongs_to_one_window_that_holds_it(length, window, overlap):
-    cells = _cells(length, window, overlap)
-    owned = [n for _, own in cells for n in range(own.start, own.stop)]
-    assert owned == list(range(max(length, window)))
-    middles = [start + (window - 1) / 2 for start, _ in cells]
-    for (start, own), middle in zip(cells, middles, strict=True):
-        assert start <= own.start < own.stop <= start + window
-        for voxel in (own.start, own.stop - 1):
-            assert abs(voxel - middle) <= min(abs(voxel - m) for m in middles) + 1
+@given(st.integers(1, 400), st.integers(8, 96), st.floats(0, 0.7), st.randoms(use_true_random=False))
+def test_every_marked_voxel_of_an_axis_belongs_to_one_window_that_holds_it(length, window, overlap, random):
+    marked = np.zeros(max(length, window), bool)
+    marked[[random.randrange(length) for _ in range(random.randrange(1, 5))]] = True
+    cells = _cells(marked, window, overlap)
+    owned = [n for _, own in cells for n in range(own.start, own.stop) if marked[n]]
+    assert owned == np.flatnonzero(marked).tolist()
+    for start, own in cells:
+        assert 0 <= start <= own.start < own.stop <= start + window <= len(marked)
+        assert marked[own].any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_hold_all_that_is_marked_and_a_bent_tube_needs_few(seed):
+    window = (20, 16, 20)
+    z = np.arange(200)
+    x, y = 60 + 30 * np.sin(z / 40 + seed), 50 + 25 * np.cos(z / 40 + seed)
+    gate = np.zeros((120, 100, 200), bool)
+    for n in z:
+        gate[int(x[n]) - 5 : int(x[n]) + 5, int(y[n]) - 5 : int(y[n]) + 5, n] = True
+    places = window_places(gate, window)
+    covered = np.zeros_like(gate)
+    for start in places:
+        part = tuple(slice(s, s + w) for s, w in zip(start, window, strict=True))
+        assert gate[part].any()
+        covered[part] = True
+    assert covered[gate].all()
+    least = len(window_places(np.ones((20, 16, 200), bool), window))
+    assert least <= len(places) <= 4 * least
+    assert window_places(np.zeros_like(gate), window) == []
