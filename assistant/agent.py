@@ -31,7 +31,7 @@ from assistant.plan import Plan, Status
 from assistant.planner import Dialogue, plan
 from assistant.tools import tools
 from assistant.wording import compose
-from encoders.errors import BodyMapsError
+from encoders.errors import BodyMapsError, install
 
 Runner = Callable[[str, dict[str, Any]], Mapping[str, Any]]
 """Runs a tool by name and gives its result as data."""
@@ -159,7 +159,7 @@ def chat_model(spec: str | BaseChatModel | None) -> BaseChatModel:
     try:
         return init_chat_model(name, **options | {"temperature": float(options["temperature"])})
     except ImportError as error:
-        raise BodyMapsError(f"the language model '{name}' needs another package: {error}") from error
+        raise BodyMapsError(f"the language model '{name}' needs a package more: {install('llm')}") from error
     except Exception as error:  # each provider has errors of its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BodyMapsError(f"the language model '{name}' cannot be used: {reason}") from error

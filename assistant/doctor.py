@@ -66,7 +66,11 @@ def _packages() -> list[dict[str, Any]]:
         requirement = Requirement(line)
         marker = str(requirement.marker) if requirement.marker else ""
         extra = marker.partition("extra ==")[2].strip(" '\"") or None
-        if requirement.name == "bodymaps" or requirement.name in found:
+        if requirement.name == "bodymaps":
+            continue
+        if requirement.name in found:  # "dev" holds the other parts too
+            if extra and found[requirement.name]["extra"] == "dev":
+                found[requirement.name]["extra"] = extra
             continue
         have = _version(requirement.name)
         found[requirement.name] = {

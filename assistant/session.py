@@ -288,8 +288,11 @@ def _opened(study: str | Path | Study) -> Study:
 
 
 def _plain(points: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Tuples and arrays as lists of numbers."""
-    return [[float(value) for value in point] for point in points]
+    """Tuples and arrays as lists of numbers. Raises BodyMapsError for what is no point."""
+    try:
+        return [[float(value) for value in point] for point in points]
+    except (TypeError, ValueError) as error:
+        raise BodyMapsError(f"a point is three numbers (x, y, z) in RAS+ mm: {error}") from error
 
 
 def _first_line(error: Exception) -> str:

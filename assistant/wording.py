@@ -58,6 +58,7 @@ def compose(results: Sequence[Result], before: str = "") -> str:
             lines += [_distance(item, result) for item in result.get("distances", ())]
             lines += [str(note) for note in result.get("notes", ())]
             lines += _unsupported(result)
+    lines += [_finding(record) for record in merged if not record["silent"] and _for_orientation(record)]
     lines += _quality(merged)
     return "\n".join(dict.fromkeys(line for line in lines if line)) or words()["nothing"]
 
@@ -87,7 +88,13 @@ def _merged(results: Sequence[Result]) -> list[dict[str, Any]]:
 def _findings(merged: Sequence[dict[str, Any]]) -> list[str]:
     """The number of lesions where there are several, then one line a finding."""
     counts = [_lesion_count(records) for records in _lesion_groups(merged)]
-    return counts + [_finding(record) for record in merged if not record["silent"]]
+    said = (r for r in merged if not r["silent"] and not _for_orientation(r))
+    return counts + [_finding(record) for record in said]
+
+
+def _for_orientation(record: Mapping[str, Any]) -> bool:
+    """Shown beside what the model cannot look for; said after that."""
+    return record["present"] and record["context"]
 
 
 def _lesion_groups(records: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

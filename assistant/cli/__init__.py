@@ -16,7 +16,7 @@ from encoders.errors import BodyMapsError, Cancelled
 
 VERBS = {
     "ask": "Ask about a CT, in your own words.",
-    "chat": "Open the page in the browser.",
+    "chat": "Serve the page on this machine.",
     "demo": "Fetch the demo CT once, ask it a few questions, open the page.",
     "plan": "Say what the assistant would do, without a CT.",
     "segment": "Segment structures of one or more CTs into label maps.",

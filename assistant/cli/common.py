@@ -54,10 +54,9 @@ def structure_ids(names: Iterable[str]) -> list[str]:
         if not found:
             from rapidfuzz import process
 
-            near = [match for match, *_ in process.extract(name, list(words), limit=3)]
-            raise BodyMapsError(
-                f"unknown structure '{name}'; nearest: {', '.join(near)} (see `bodymaps structures`)"
-            )
+            near = [match for match, *_ in process.extract(name, list(words), limit=3, score_cutoff=70)]
+            nearest = f"; nearest: {', '.join(near)}" if near else ""
+            raise BodyMapsError(f"unknown structure '{name}'{nearest} (see `bodymaps structures`)")
         ids += found
     return list(dict.fromkeys(ids))
 

@@ -45,10 +45,17 @@ def _lines(report: dict[str, Any]) -> list[str]:
             "fetched" if report["demo"]["fetched"] else "`bodymaps demo` fetches it",
         ),
     ]
-    wrong = [p for p in report["packages"] if not p["fits"]]
+    lacking = [p for p in report["packages"] if not p["fits"]]
+    optional = [p for p in lacking if p["extra"] and not p["version"]]
+    wrong = [p for p in lacking if p not in optional]
     if wrong:
         lines += ["", "Packages that are missing or do not fit"]
         lines += [_line(f"{p['name']}{p['wanted']}", False, _package(p)) for p in wrong]
+    if optional:
+        lines += ["", "Optional parts that are not installed"]
+        for extra in dict.fromkeys(p["extra"] for p in optional):
+            names = ", ".join(p["name"] for p in optional if p["extra"] == extra)
+            lines.append(f"  {extra:8} {install(extra)}: {names}")
     return lines
 
 

@@ -102,7 +102,8 @@ class Finder(Pointers):
             return Problem(reason, {"host": host}, others, lesion, about=nearest)
         about = nearest if target.missing.named else ()
         name = target.text.lower() if target.sides == () else name
-        return Problem("unsupported", {"name": name}, nearest, about=about)
+        fields = {"name": name} | ({"finding": "yes"} if target.missing.finding else {})
+        return Problem("unsupported", fields, nearest, about=about)
 
     def _other_lesions(self, hosts: Sequence[str]) -> tuple[str, ...]:
         found, _ = self.compose.lesions_within(Target(lesion="lesion"), hosts)

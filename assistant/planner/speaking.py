@@ -49,7 +49,10 @@ class Speaker:
             made = self._clarify(text, resolver.asked)
             unnamed = all(asked.problem.reason == "target" for asked in resolver.asked)
             near = self._nearest_name(tags) if unnamed else None
-            return self._offer(made, near) if near else made
+            if near:
+                return self._offer(made, near)
+            strange = self._strange(tags) if unnamed else None
+            return replace(made, text=self._unknown(strange, resolver.asked[0].problem)) if strange else made
         if self._foreign(tags):
             return self.say(text, "refuse", self.reply("refuse", "off_topic"))
         near = self._nearest_name(tags)
@@ -68,14 +71,26 @@ class Speaker:
         names = {
             structure.name: id for id, structure in self.lexicon.ontology.items() if id in self.lexicon.scope
         }
-        for tag_ in tags:
+        for tag_ in self._strangers(tags):
             word = tag_.text.lower()
-            if tag_.kind != "word" or len(word) < 6 or tag_.keys[0] in common_words():
+            if len(word) < 6:
                 continue
             found = process.extractOne(word, names.keys(), scorer=fuzz.ratio, score_cutoff=60)
             if found is not None:
                 return tag_.text, names[found[0]]
         return None
+
+    def _strangers(self, tags: Sequence[Tag]) -> list[Tag]:
+        """Words of no known meaning."""
+        return [t for t in tags if t.kind == "word" and len(t.text) > 3 and t.keys[0] not in common_words()]
+
+    def _strange(self, tags: Sequence[Tag]) -> str | None:
+        """The first word of no known meaning, when there is one."""
+        return next((t.text for t in self._strangers(tags)), None)
+
+    def _unknown(self, word: str, problem: Problem) -> str:
+        verb = dict(problem.fields).get("verb", "work on")
+        return self.reply("clarify", "strange", {"word": word, "verb": verb})
 
     def _foreign(self, tags: Sequence[Tag]) -> bool:
         """A sentence of words that have nothing to do with a study."""
@@ -126,19 +141,25 @@ class Speaker:
             reason = "unsupported_alone"
         fields["nearest"] = " or ".join(names(problem.nearest[:2], self.lexicon))
         fields["hosts"] = self._lesion_hosts()
+        fields["doubt"] = self.replies["clarify"]["doubt"] if fields.get("finding") else ""
         return self.reply("clarify", reason, fields)
+
+    def _lesions(self) -> list[str]:
+        """The lesions that the model in use draws."""
+        return [id for id in self.lexicon.lesions if self.can_find is None or self.can_find(id)]
 
     def _lesion_hosts(self) -> str:
         hosts = dict.fromkeys(
             self.lexicon.ontology[self.lexicon.group_of(self.lexicon.ontology[id].within)[0]].name
-            for id in self.lexicon.lesions
-            if self.can_find is None or self.can_find(id)
+            for id in self._lesions()
         )
         return self.reply("hosts", "some" if hosts else "none", {"names": ", ".join(hosts)})
 
     def reply(self, section: str, name: str, fields: dict[str, str] | None = None) -> str:
         template: str = self.replies[section][name]
-        return template.format_map({"scope": self.replies["scope"], **(fields or {})})
+        known = "some" if self._lesions() else "none"
+        common = {text: self.replies[text][known] for text in ("scope", "examples")}
+        return template.format_map(common | (fields or {}))
 
     def say(self, text: str, status: str, reply: str) -> Plan:
         return Plan(text, status, text=reply)  # type: ignore[arg-type]

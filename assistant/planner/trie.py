@@ -54,6 +54,7 @@ class Unsupported:
     name: str
     nearest: tuple[str, ...]
     named: bool = False
+    finding: bool = False
 
 
 @dataclass

@@ -70,19 +70,18 @@ def scan(folder: Path) -> list[Series]:
             if not is_dicom(path):
                 continue
             head = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        except (InvalidDicomError, OSError, EOFError, ValueError):
+            if "Rows" not in head or "SeriesInstanceUID" not in head:
+                continue
+            uid, pixels, place = str(head.SeriesInstanceUID), _pixels(head), _place(head)
+            series = found[uid] if uid in found else _series(head)
+        except (InvalidDicomError, OSError, EOFError, ValueError, TypeError, AttributeError):
             continue  # one unreadable file does not spoil a series; dcm2niix reports what is missing
-        if "Rows" not in head or "SeriesInstanceUID" not in head:
-            continue
-        uid = str(head.SeriesInstanceUID)
-        if uid not in found:
-            localizer = "LOCALIZER" in {str(value).upper() for value in head.get("ImageType") or ()}
-            found[uid] = Series(uid, str(head.get("Modality", "?")), localizer, _facts(head))
-        found[uid].files.append(path)
-        if "ImagePositionPatient" in head and "ImageOrientationPatient" in head:
-            found[uid].positions.append(tuple(map(float, head.ImagePositionPatient)))
-            found[uid].orientation = tuple(map(float, head.ImageOrientationPatient))
-        found[uid].pixels += int(head.Rows) * int(head.Columns) * int(head.get("NumberOfFrames") or 1)
+        found[uid] = series
+        series.files.append(path)
+        if place is not None:
+            series.positions.append(place[0])
+            series.orientation = place[1]
+        series.pixels += pixels
     return list(found.values())
 
 
@@ -101,6 +100,24 @@ def _files(folder: Path) -> list[Path]:
     if len(files) > MAX_FILES:
         raise BodyMapsError(f"{folder}: more than {MAX_FILES} files in it: give the folder of one study")
     return sorted(files)
+
+
+def _series(head: Any) -> Series:
+    """What the first file of a series says of it."""
+    localizer = "LOCALIZER" in {str(value).upper() for value in head.get("ImageType") or ()}
+    return Series(str(head.SeriesInstanceUID), str(head.get("Modality", "?")), localizer, _facts(head))
+
+
+def _pixels(head: Any) -> int:
+    return int(head.Rows) * int(head.Columns) * int(head.get("NumberOfFrames") or 1)
+
+
+def _place(head: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Where the first pixel lies and which way columns and rows count up, LPS+; None where that is not said."""
+    if "ImagePositionPatient" not in head or "ImageOrientationPatient" not in head:
+        return None
+    position, orientation = head.ImagePositionPatient, head.ImageOrientationPatient
+    return tuple(map(float, position)), tuple(map(float, orientation))
 
 
 def _facts(head: Any) -> dict[str, Fact]:

@@ -155,6 +155,8 @@ def test_a_correction_that_cannot_be_made_changes_nothing(session):
         session.correct("liver", include=[(9e3, 0, 0)])
     with pytest.raises(BodyMapsError, match="no structure"):
         session.correct("livre", include=[(0, 0, 0)])
+    with pytest.raises(BodyMapsError, match="three numbers"):
+        session.correct("liver", include=["a"])
     assert session.history == ()
     assert session.workspace.mended() == {}
 

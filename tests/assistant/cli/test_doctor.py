@@ -24,3 +24,17 @@ def test_the_table_names_every_segmenter(capsys):
     run(["doctor"])
     text = capsys.readouterr().out
     assert all(s["spec"] in text for s in examine()["segmenters"])
+
+
+def test_optional_parts_are_told_from_what_is_missing(capsys, monkeypatch):
+    import assistant.doctor
+
+    absent = {"langchain-ollama", "highdicom", "numpy"}
+    real = assistant.doctor._version
+    monkeypatch.setattr(assistant.doctor, "_version", lambda name: None if name in absent else real(name))
+    run(["doctor"])
+    needed, optional = capsys.readouterr().out.split("Optional parts that are not installed")
+    assert "numpy" in needed
+    assert "langchain-ollama" not in needed
+    assert "--extra llm` installs it: langchain-ollama" in optional
+    assert "--extra dicom` installs it: highdicom" in optional

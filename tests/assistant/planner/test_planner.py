@@ -252,3 +252,22 @@ def test_a_group_is_offered_when_some_of_it_can_be_found() -> None:
     leaf = ontology().leaves(offered[0])[0]
     assert plan("Segment the appendix.", None, {leaf}.__contains__).suggestion == offered
     assert plan("Segment the appendix.", None, {"liver"}.__contains__).text == "I cannot segment appendix."
+
+
+@pytest.mark.parametrize("known", [set(), {"liver_tumor"}])
+def test_lesions_are_promised_only_by_a_model_that_draws_some(known: set[str]) -> None:
+    planner = Planner(lexicon(), Dialogue(), can_find=lambda id: id in known or id == "liver")
+    for text in ("what can you do?", "hello", "what chemotherapy would you recommend?"):
+        said = planner.plan(text).text
+        assert ("lesions" in said) == bool(known)
+        assert ("cancer" in said) == (bool(known) and text.startswith("what can"))
+
+
+def test_an_unknown_word_is_repeated() -> None:
+    assert 'do not know "flurble"' in plan("segment the flurble").text
+    assert "do not know" not in plan("segment it").text
+
+
+@pytest.mark.parametrize(("text", "doubt"), [("is there a pulmonary embolism?", True), ("segment the uterus", False)])
+def test_a_finding_that_cannot_be_looked_for_is_not_ruled_out(text: str, doubt: bool) -> None:
+    assert ("does not mean that there is none" in plan(text).text) == doubt

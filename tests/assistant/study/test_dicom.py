@@ -40,6 +40,18 @@ def test_oblique_series(tmp_path, write_series, body_and_organ, organ_centre):
     assert np.allclose(organ_centre(study.volume), organ_centre(volume), atol=0.05)
 
 
+@pytest.mark.parametrize("tag", ["NumberOfFrames", "Rows", "ImagePositionPatient", "SliceThickness"])
+def test_a_file_with_a_broken_header_does_not_spoil_the_folder(tmp_path, ct, write_series, tag):
+    import pydicom
+
+    folder = write_series(tmp_path / "study", ct)
+    head = pydicom.dcmread(sorted(folder.iterdir())[0])
+    head.SeriesInstanceUID = pydicom.uid.generate_uid()
+    head[tag] = pydicom.DataElement(tag, "LO", "1A")  # written as it stands, without a look at it
+    head.save_as(folder / "00-broken.dcm")
+    assert open_study(folder).volume.shape == ct.shape
+
+
 def test_one_multi_frame_or_single_file(tmp_path, ct, write_series):
     folder = write_series(tmp_path / "study", ct)
     with pytest.raises(BodyMapsError, match="single slice"):
