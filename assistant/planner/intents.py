@@ -218,6 +218,14 @@ def _also_mask(base: Wish, joined: bool) -> bool:
     )
 
 
+def _all_masks(clause: Clause, base: Wish) -> bool:
+    """As in "export the masks", "save all": whatever was drawn, not only what was talked about last."""
+    if any(not (target.refers or target.kind == "universe") for target in base.targets):
+        return False
+    loose = [t.kind == "universe" or t.text.lower().split()[-1:] == ["masks"] for t in base.targets]
+    return any(loose) or any({"all", "everything"} & set(item.keys) for item in clause.of("verb"))
+
+
 def _special(clause: Clause, base: Wish) -> Wish | None:
     """Tools whose verb alone decides."""
     verbs = clause.verbs()
@@ -237,6 +245,8 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
             return replace(base, tool=tool, flags=base.flags | ({"remove"} if removes else set()))
     if clause.of("from") and base.excluded:
         return replace(base, tool="correct")
+    if "export" in verbs and _all_masks(clause, base):
+        return replace(base, tool="export", targets=(), flags=base.flags | {"every"})
     if "export" in verbs:
         return replace(base, tool="export")
     if "report" in verbs and not has_measure and not base.targets:

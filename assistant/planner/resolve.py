@@ -182,7 +182,7 @@ class Resolver(Ellipsis):
         return self._plain("describe", replace(wish, targets=known), focus=False)
 
     def _export(self, wish: Wish) -> list[Call]:
-        return self._plain("export", wish)
+        return self._plain("export", wish, focus="every" not in wish.flags)
 
     def _show(self, wish: Wish) -> list[Call]:
         return self._plain("show", wish, focus=bool(wish.targets))

@@ -16,7 +16,7 @@ class Wish:
     tool      None when the sentence names none: the dialogue or the target decides
     senses    how measures were asked for, in order
     measures  measures that are fixed by a condition ("splenomegaly")
-    flags     again, about, too, correction, only, yes, prior, exist, question, bare
+    flags     every, again, about, too, correction, only, yes, prior, exist, question, bare
     """
 
     tool: str | None = None

@@ -185,3 +185,19 @@ def test_a_length_unit_keeps_the_distance_and_a_volume_unit_does_not_fit_one() -
     (call,) = talk("how far is the aorta from the liver?", "and the spleen in cm?")[-1].calls
     assert (call.args["measures"], call.args["unit"]) == (["distance"], "cm")
     assert "cm, mm" in talk("distance between the liver and the aorta in litres")[-1].text
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("export the masks", []),
+        ("export all masks", []),
+        ("save everything", []),
+        ("export it", ["spleen"]),
+        ("save the mask", ["spleen"]),
+        ("export the liver masks", ["liver"]),
+    ],
+)
+def test_the_masks_are_all_that_were_drawn(text, targets):
+    (call,) = talk("segment the liver", "segment the spleen", text)[-1].calls
+    assert (call.tool, call.args["targets"]) == ("export", targets)
