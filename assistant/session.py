@@ -47,6 +47,15 @@ class Assistant:
 
         return load(self._segmenter)
 
+    @cached_property
+    def llm(self) -> BaseChatModel | None:
+        """The chat model, made when it is first used; None for the offline planner."""
+        if self._llm is None:
+            return None
+        from assistant.agent import chat_model
+
+        return chat_model(self._llm)
+
     def open(
         self,
         study: str | Path | Study,
@@ -57,9 +66,9 @@ class Assistant:
         yet.
 
         out: the folder that "export" saves to. prior: an earlier CT of the patient, to compare with.
-        Raises BodyMapsError when a CT cannot be read.
+        Raises BodyMapsError when a CT cannot be read, or the segmenter or the language model cannot be used.
         """
-        session = Session(_opened(study), self.segmenter, self._llm, Path(out) if out is not None else None)
+        session = Session(_opened(study), self.segmenter, self.llm, Path(out) if out is not None else None)
         if prior is not None:
             session.set_prior(prior)
         return session

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 AT_ONCE = 4096
 """Voxels that the heads read together outside training: what many classes make of more leaves the processor's cache."""
 
@@ -130,7 +129,9 @@ class TextConditionedDecoder(nn.Module):
         """Logits (C, N) of C heads (C, P) at N voxels with features (channels, N)."""
         if torch.is_grad_enabled():
             return self._logits(heads, points)
-        with torch.autocast(points.device.type, enabled=False):  # a few small products: float32 is the faster one
+        with torch.autocast(
+            points.device.type, enabled=False
+        ):  # a few small products: float32 is the faster one
             heads = heads.float()
             return torch.cat([self._logits(heads, some.float()) for some in points.split(AT_ONCE, 1)], 1)
 

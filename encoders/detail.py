@@ -214,10 +214,10 @@ def window_places(
     oblique or bent structure needs far fewer of them than the box around it.
     """
     places = []
-    for z, slab in _cells(gate.any((0, 1)), window[2], overlap):
+    for z, slab in _cells(np.any(gate, (0, 1)), window[2], overlap):
         layer = gate[:, :, slab]
-        for y, strip in _cells(layer.any((0, 2)), window[1], overlap):
-            row = layer[:, strip].any((1, 2))
+        for y, strip in _cells(np.any(layer, (0, 2)), window[1], overlap):
+            row = np.any(layer[:, strip], (1, 2))
             places += [(x, y, z) for x, _ in _cells(row, window[0], overlap)]
     return places
 

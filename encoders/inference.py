@@ -109,9 +109,7 @@ def extract_features(
             features = model.features(
                 hu[place][None].to(device()), position[(slice(None), *place)][None].to(device())
             )
-        kept.append(
-            WindowFeatures((i, j, k), features.voxels[0].bfloat16(), features.image[0].float())
-        )
+        kept.append(WindowFeatures((i, j, k), features.voxels[0].bfloat16(), features.image[0].float()))
         if progress:
             progress((number + 1) / len(starts), "reading the scan")
     return StudyFeatures(grid, body, tuple(kept))

@@ -220,7 +220,11 @@ class Lexicon(Anatomy):
                 for name in record["names"]:
                     for written in (name, *_turned(name)):
                         if strip_side(phrase_keys(written))[0] not in self.nouns or name.isupper():
-                            self._put(written, "unsupported", Unsupported(name, nearest, finding=section == "findings"))
+                            self._put(
+                                written,
+                                "unsupported",
+                                Unsupported(name, nearest, finding=section == "findings"),
+                            )
 
 
 def _inflections(phrase: str) -> tuple[str, ...]:

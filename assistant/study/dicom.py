@@ -37,7 +37,7 @@ def read(source: Path, shown: Path | None = None) -> Loaded:
     shown = shown or source
     found = scan(source)
     if not found:
-        raise BodyMapsError(f"{shown}: no DICOM images in it")
+        raise BodyMapsError(f"{shown}: no DICOM images in it (of another format give the file itself)")
     ct = [series for series in found if series.modality == "CT"]
     if not ct:
         others = ", ".join(sorted({series.modality for series in found}))

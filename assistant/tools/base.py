@@ -124,7 +124,10 @@ class Tool:
         try:
             return {"tool": self.name, **self.run(turn, self.args.model_validate(dict(args)))}
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()]
+            problems = [
+                f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            ]
             return {"tool": self.name, "error": f"invalid arguments for {self.name}: {'; '.join(problems)}"}
         except BodyMapsError as error:
             return {"tool": self.name, "error": str(error)}

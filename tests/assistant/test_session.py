@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assistant.events import Answered, TextToken, ToolFinished, ToolProgress, ToolStarted, Understood
-from assistant.session import Session
+from assistant.session import Assistant, Session
 from encoders.errors import BodyMapsError, Cancelled
 
 
@@ -266,3 +266,9 @@ def test_what_is_no_text_is_refused_in_a_line(session, request_):
     with pytest.raises(BodyMapsError, match=f"ask in words.*{type(request_).__name__}"):
         session.ask(request_)
     assert session.history == ()
+
+
+def test_a_language_model_that_cannot_be_used_is_refused_when_a_study_is_opened(study, segmenter):
+    assistant = Assistant(llm="bogus:thing", segmenter=segmenter)
+    with pytest.raises(BodyMapsError, match="bogus:thing"):
+        assistant.open(study)

@@ -268,6 +268,8 @@ def test_an_unknown_word_is_repeated() -> None:
     assert "do not know" not in plan("segment it").text
 
 
-@pytest.mark.parametrize(("text", "doubt"), [("is there a pulmonary embolism?", True), ("segment the uterus", False)])
+@pytest.mark.parametrize(
+    ("text", "doubt"), [("is there a pulmonary embolism?", True), ("segment the uterus", False)]
+)
 def test_a_finding_that_cannot_be_looked_for_is_not_ruled_out(text: str, doubt: bool) -> None:
     assert ("does not mean that there is none" in plan(text).text) == doubt

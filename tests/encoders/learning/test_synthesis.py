@@ -7,7 +7,17 @@ from scipy import ndimage
 
 from encoders.learning.cases import OUTSIDE, Case
 from encoders.learning.sampling import Window, draw, fields
-from encoders.learning.synthesis import _medulla, acquire, blur, in_phase, noise, paint, recolour, refill, tissue
+from encoders.learning.synthesis import (
+    _medulla,
+    acquire,
+    blur,
+    in_phase,
+    noise,
+    paint,
+    recolour,
+    refill,
+    tissue,
+)
 
 NAMES = ("unlabelled", "body_rest", "liver", "lung_lower_lobe_right", "vertebrae_L1", OUTSIDE)
 SIZE = (32, 24, 28)
