@@ -162,8 +162,7 @@ class TextConditionedDecoder(nn.Module):
             ]
         )
 
-    def decode_at(self, features: Features, text: Tensor, where: Tensor) -> Tensor:
-        """Logits (C, n) at the n voxels of one image that a bool (D, H, W) marks, in its order."""
-        chosen = where.flatten().nonzero()[:, 0].to(features.voxels.device)
-        points = features.voxels[0].flatten(1).T.index_select(0, chosen).T
+    def decode_at(self, features: Features, text: Tensor, voxels: Tensor) -> Tensor:
+        """Logits (C, n) at n voxels of one image, given by their places (n,) in its flattened (D, H, W)."""
+        points = features.voxels[0].flatten(1).T.index_select(0, voxels).T
         return self.apply_heads(self.heads(features.image[0], text), points)

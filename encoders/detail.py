@@ -183,26 +183,30 @@ def decode_near(
     inner = place.box.shifted([-s for s in cover.start])
     gate[inner.slices] = torch.from_numpy(place.gate)
     text = model.conditioning(text)
-    weight = blending_weight(window).to(device())
-    total = torch.zeros(len(text), *cover.shape, device=device())
-    norm = torch.full(cover.shape, 1e-6, device=device())
+    weight = blending_weight(window).flatten().to(device())
+    # only what the gate marks is kept: many classes of a wide box are gigabytes
+    number = torch.full(cover.shape, -1)
+    number[gate] = torch.arange(int(gate.sum()))
+    total = torch.zeros(len(text), int(gate.sum()), device=device())
+    norm = torch.full((total.shape[1],), 1e-6, device=device())
     starts = window_places(gate.numpy(), window, overlap)
-    for number, start in enumerate(starts):
+    for done, start in enumerate(starts, start=1):
         part = _slices(start, window)
+        near = gate[part].flatten().nonzero()[:, 0]
+        own, near = number[part].flatten()[near].to(device()), near.to(device())
         with mixed_precision():
             features = model.features(
                 hu[part][None].float().to(device()), position[:, *part][None].to(device())
             )
-            logits = model.decoder.decode_at(features, text, gate[part]).float()
-        near = gate[part].to(total.device)
-        total[(slice(None), *part)][:, near] += logits * weight[near]
-        norm[part] += weight
+            logits = model.decoder.decode_at(features, text, near).float()
+        total.index_add_(1, own, logits * weight[near])
+        norm.index_add_(0, own, weight[near])
         if progress:
-            progress((number + 1) / len(starts), "looking closer")
-    result = total.div_(norm)[
-        (slice(None), *inner.slices)
-    ]  # in place: many classes of a wide box are gigabytes
-    return result.masked_fill_(~torch.from_numpy(place.gate).to(result.device), -20.0)
+            progress(done / len(starts), "looking closer")
+    result = torch.full((len(text), *place.box.shape), -20.0, device=device())
+    marked = torch.from_numpy(np.flatnonzero(place.gate)).to(device())
+    result.flatten(1).index_copy_(1, marked, total.div_(norm))
+    return result
 
 
 def window_places(

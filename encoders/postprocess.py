@@ -12,10 +12,15 @@ from typing import Any
 import cc3d
 import numpy as np
 import yaml
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from encoders.geometry import Box
 from prompts.ontology import Structure, ontology
+
+
+UNCERTAIN = 0.05
+"""The probability above which a voxel counts to a mask's uncertain surroundings."""
+LEAST = float(logit(UNCERTAIN))
 
 
 @cache
@@ -42,9 +47,9 @@ class Verdict:
 def confidence_of(probability: np.ndarray, keep: np.ndarray) -> float:
     """Expected Dice of the mask under the model's own probabilities: 2 sum(p m) / (sum(p) + sum(m)).
 
-    p counts within the mask and in its uncertain surroundings (p above 0.05).
+    p counts within the mask and in its uncertain surroundings (`UNCERTAIN`).
     """
-    near = probability * (probability > 0.05)
+    near = probability * (probability > UNCERTAIN)
     return float(2 * probability[keep].sum() / (near.sum() + keep.sum()))
 
 
@@ -84,36 +89,46 @@ def judge(
     logits: (X, Y, Z) float, RAS+ order, isotropic. voxel_ml: volume of a voxel. middle, width: the body's middle and
     width along x, in voxels. host: bool mask of the organs that a lesion lies in, None when they are not known.
     """
-    probability = expit(logits.astype(np.float32))
+    keep = np.zeros(logits.shape, bool)
+    near = Box.of_mask(logits > LEAST)
+    if near is None:
+        return Verdict(keep, _absence(logits))
     registry = _registry()
     rule = next(r for r in registry["rules"] if any(fnmatch(structure.id, m) for m in r["match"]))
-    parts, count = cc3d.connected_components(logits > 0, connectivity=26, return_N=True)
-    keep = np.zeros(logits.shape, bool)
+    parts, count = cc3d.connected_components(logits[near.slices] > 0, connectivity=26, return_N=True)
     if count:
         statistics = cc3d.statistics(parts)
         volumes = statistics["voxel_counts"].astype(float) * voxel_ml
         volumes[0] = 0
-        offsets = (statistics["centroids"][:, 0] - middle) / width  # positive on the patient's right
+        offsets = (statistics["centroids"][:, 0] + near.start[0] - middle) / width  # positive on the patient's right
         limit = registry["wrong_side_share"]
         if structure.side == "left":
             volumes[offsets > limit] = 0
         elif structure.side == "right":
             volumes[offsets < -limit] = 0
         if host is not None and "host_mm" in rule:
-            volumes[~np.isin(np.arange(count + 1), parts[within(host, rule["host_mm"], voxel_ml)])] = 0
+            close = within(host, rule["host_mm"], voxel_ml)[near.slices]
+            volumes[~np.isin(np.arange(count + 1), parts[close])] = 0
         largest = volumes.max()
         order = [
             int(p) for p in np.argsort(-volumes) if volumes[p] > max(rule["min_ml"], rule["share"] * largest)
         ]
-        keep = np.isin(parts, order[: rule["keep"]]) if order else keep
+        if order:
+            keep[near.slices] = np.isin(parts, order[: rule["keep"]])
     box = Box.of_mask(keep)
     if box and structure.volume_ml and not box.touches_edge(keep.shape):
         enough = registry["absent_share"] * structure.volume_ml[0]
         if keep.sum() * voxel_ml < enough:
             keep[:] = False
     if not keep.any():
-        return Verdict(keep, float(1 - np.percentile(probability, 99.99)))
-    return Verdict(keep, confidence_of(probability, keep))
+        return Verdict(keep, _absence(logits))
+    probability = expit(logits[near.slices].astype(np.float32))
+    return Verdict(keep, confidence_of(probability, keep[near.slices]))
+
+
+def _absence(logits: np.ndarray) -> float:
+    """How sure it is that there is none: what the likeliest voxels, one in ten thousand, leave."""
+    return float(1 - expit(np.percentile(logits.astype(np.float32), 99.99)))
 
 
 def typical_volume(structure: str) -> tuple[float, float] | None:
