@@ -17,7 +17,6 @@ from scipy.special import expit, logit
 from encoders.geometry import Box
 from prompts.ontology import Structure, ontology
 
-
 UNCERTAIN = 0.05
 """The probability above which a voxel counts to a mask's uncertain surroundings."""
 LEAST = float(logit(UNCERTAIN))
@@ -100,7 +99,9 @@ def judge(
         statistics = cc3d.statistics(parts)
         volumes = statistics["voxel_counts"].astype(float) * voxel_ml
         volumes[0] = 0
-        offsets = (statistics["centroids"][:, 0] + near.start[0] - middle) / width  # positive on the patient's right
+        offsets = (
+            statistics["centroids"][:, 0] + near.start[0] - middle
+        ) / width  # positive on the patient's right
         limit = registry["wrong_side_share"]
         if structure.side == "left":
             volumes[offsets > limit] = 0
