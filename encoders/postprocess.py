@@ -99,9 +99,8 @@ def judge(
         statistics = cc3d.statistics(parts)
         volumes = statistics["voxel_counts"].astype(float) * voxel_ml
         volumes[0] = 0
-        offsets = (
-            statistics["centroids"][:, 0] + near.start[0] - middle
-        ) / width  # positive on the patient's right
+        places = statistics["centroids"][:, 0] + near.start[0]
+        offsets = (places - middle) / width  # positive on the patient's right
         limit = registry["wrong_side_share"]
         if structure.side == "left":
             volumes[offsets > limit] = 0

@@ -245,12 +245,10 @@ def _special(clause: Clause, base: Wish) -> Wish | None:
             return replace(base, tool=tool, flags=base.flags | ({"remove"} if removes else set()))
     if clause.of("from") and base.excluded:
         return replace(base, tool="correct")
-    if "export" in verbs and _all_masks(clause, base):
-        return replace(base, tool="export", targets=(), flags=base.flags | {"every"})
     if "export" in verbs:
-        return replace(base, tool="export")
-    if "report" in verbs and not has_measure and not base.targets:
-        return replace(base, tool="report")
+        every = _all_masks(clause, base)
+        flags = base.flags | ({"every"} if every else set())
+        return replace(base, tool="export", targets=() if every else base.targets, flags=flags)
     if "report" in verbs and not has_measure:
         return replace(base, tool="report")
     if base.tool == "describe" and not has_measure:

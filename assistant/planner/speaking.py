@@ -51,8 +51,11 @@ class Speaker:
             near = self._nearest_name(tags) if unnamed else None
             if near:
                 return self._offer(made, near)
-            strange = self._strange(tags) if unnamed else None
-            return replace(made, text=self._unknown(strange, resolver.asked[0].problem)) if strange else made
+            if unnamed and (strangers := self._strangers(tags)):
+                problem = resolver.asked[0].problem
+                fields = {**problem.fields, "word": strangers[0].text}
+                return replace(made, text=self._question(replace(problem, reason="strange", fields=fields)))
+            return made
         if self._foreign(tags):
             return self.say(text, "refuse", self.reply("refuse", "off_topic"))
         near = self._nearest_name(tags)
@@ -83,14 +86,6 @@ class Speaker:
     def _strangers(self, tags: Sequence[Tag]) -> list[Tag]:
         """Words of no known meaning."""
         return [t for t in tags if t.kind == "word" and len(t.text) > 3 and t.keys[0] not in common_words()]
-
-    def _strange(self, tags: Sequence[Tag]) -> str | None:
-        """The first word of no known meaning, when there is one."""
-        return next((t.text for t in self._strangers(tags)), None)
-
-    def _unknown(self, word: str, problem: Problem) -> str:
-        verb = dict(problem.fields).get("verb", "work on")
-        return self.reply("clarify", "strange", {"word": word, "verb": verb})
 
     def _foreign(self, tags: Sequence[Tag]) -> bool:
         """A sentence of words that have nothing to do with a study."""
@@ -135,7 +130,7 @@ class Speaker:
         problem = self._findable(problem)
         reason = problem.reason
         fields = dict(problem.fields)
-        if reason == "target":
+        if reason in ("target", "strange"):
             fields.setdefault("verb", "work on")
         if reason == "unsupported" and not problem.nearest:
             reason = "unsupported_alone"

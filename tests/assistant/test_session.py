@@ -272,3 +272,15 @@ def test_a_language_model_that_cannot_be_used_is_refused_when_a_study_is_opened(
     assistant = Assistant(llm="bogus:thing", segmenter=segmenter)
     with pytest.raises(BodyMapsError, match="bogus:thing"):
         assistant.open(study)
+
+
+def test_what_cannot_be_looked_for_is_said_first(study, organs_only):
+    text = Session(study, organs_only).ask("segment the pancreatic tail tumor and measure it").text
+    assert text.index("cannot look for") < text.index("For orientation, tail of the pancreas")
+
+
+def test_a_mistake_in_a_correction_is_said_in_plain_words(session):
+    with pytest.raises(BodyMapsError) as caught:
+        session.correct("flurble", include=[(0, 0, 0)])
+    assert "flurble" in str(caught.value)
+    assert "Value error" not in str(caught.value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from encoders.decoder import TextConditionedDecoder
+from encoders.decoder import AT_ONCE, TextConditionedDecoder
 
 
 @pytest.fixture
@@ -60,3 +60,18 @@ def test_other_head_shapes():
     features = decoder.features(torch.randn(1, 32, 1, 1, 1), torch.randn(1, 16, 3, 3, 3))
     assert decoder.decode(features, torch.randn(2, 4)).shape == (1, 2, 3, 3, 3)
     assert decoder.controller.out_channels == 16 * 4 + 4 + 4 + 1
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_many_voxels_are_read_in_parts_with_the_same_result(slope):
+    decoder = TextConditionedDecoder(8, 8, text_dim=4, hidden=8, groups=4, slope=slope)
+    features, text = (
+        decoder.features(torch.randn(1, 8, 2, 2, 2), torch.randn(1, 8, 24, 20, 24)),
+        torch.randn(3, 4),
+    )
+    whole = decoder.decode(features, text)[0]  # with gradients, at once
+    assert whole[0].numel() > 2 * AT_ONCE
+    with torch.no_grad():
+        assert torch.allclose(decoder.decode(features, text)[0], whole, atol=1e-5)
+        some = torch.tensor([11_000, 3, 4_097])
+        assert torch.allclose(decoder.decode_at(features, text, some), whole.flatten(1)[:, some], atol=1e-5)

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from assistant.cli import available, run
+from assistant.cli.common import structure_ids
 from assistant.plan import STATUSES
+from encoders.errors import BodyMapsError
 from encoders.segmenters.registry import load as LOAD
 
 PLAN_KEYS = {"request", "status", "calls", "text"}
@@ -303,3 +305,11 @@ def test_a_warning_of_the_study_is_printed_once():
     text = _readable(Answer("liver", "act", "Liver: 300 ml. The liver is cut off.", warnings=warnings))
     assert "  warning: The intensities do not look like Hounsfield units." in text
     assert text.count("The liver is cut off.") == 1
+
+
+@pytest.mark.parametrize(("name", "near"), [("flurble", None), ("left kidny", "kidney_left")])
+def test_only_a_name_that_is_like_it_is_offered_for_an_unknown_structure(name, near):
+    with pytest.raises(BodyMapsError, match="unknown structure") as caught:
+        structure_ids([name])
+    assert ("nearest" in str(caught.value)) == bool(near)
+    assert (near or "") in str(caught.value)
