@@ -19,15 +19,25 @@ from eval.references import read_stl, voxelise
 Truths = Callable[[tuple[int, int, int]], Iterator[tuple[str, np.ndarray]]]
 """(structure, bool mask) for each reference of a case, on the grid of a CT of that shape."""
 
+OWN_LESIONS = "own_lesions"
+"""Name of the mask that becomes `Case.own`, see `bodymaps synthesize --own`."""
+
 COMBINED = "combined_labels"
 """AbdomenAtlas keeps all masks of a case once more in one label image of this name."""
 
 
 @dataclass(frozen=True)
 class Case:
+    """own: a mask of lesions that the CT had before others were planted in it: neither to be found nor false."""
+
     name: str
     image: Path
     truths: Truths
+    own: Path | None = None
+
+    def unasked(self, shape: tuple[int, int, int]) -> np.ndarray:
+        """The lesions of `own`, bool on the grid of a CT of that shape."""
+        return np.zeros(shape, bool) if self.own is None else _mask(self.own, shape)
 
 
 @dataclass(frozen=True)
@@ -71,17 +81,20 @@ def find_cases(folder: Path) -> list[Path]:
 
 def references(case: Path, shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray]]:
     """(structure, bool mask on the CT's grid) for each reference of a case that the ontology knows."""
-    import nibabel as nib
-
     for path in _reference_files(case):
         structure = structure_of(_stem(path), "")
-        if structure is None:
-            continue
-        stl = path.suffix == ".stl"
-        mask = voxelise(read_stl(path), shape) if stl else np.asanyarray(nib.nifti1.load(path).dataobj) > 0
-        if mask.shape != shape:
-            raise BodyMapsError(f"{path} has shape {mask.shape}, its CT has {shape}")
-        yield structure, mask
+        if structure is not None:
+            stl = path.suffix == ".stl"
+            yield structure, voxelise(read_stl(path), shape) if stl else _mask(path, shape)
+
+
+def _mask(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    import nibabel as nib
+
+    mask = np.asanyarray(nib.nifti1.load(path).dataobj) > 0
+    if mask.shape != shape:
+        raise BodyMapsError(f"{path} has shape {mask.shape}, its CT has {shape}")
+    return mask
 
 
 @cache
@@ -96,14 +109,21 @@ def _of_folders(folder: Path) -> Dataset:
     atlas = any((case / f"{COMBINED}.nii.gz").is_file() or case.name.startswith("BDMAP_") for case in found)
     total = any((case / "segmentations").is_dir() for case in found)
     kind = "AbdomenAtlas" if atlas else "TotalSegmentator" if total else "folders"
-    return Dataset(
-        kind, tuple(Case(c.name, c / "ct.nii.gz", partial(references, c)) for c in found), None, unmapped
+    return Dataset(kind, tuple(_of_folder(c) for c in found), None, unmapped)
+
+
+def _of_folder(folder: Path) -> Case:
+    own = folder / f"{OWN_LESIONS}.nii.gz"
+    return Case(
+        folder.name, folder / "ct.nii.gz", partial(references, folder), own if own.is_file() else None
     )
 
 
 def _reference_files(case: Path) -> list[Path]:
     return sorted(
-        p for p in [*case.rglob("*.nii.gz"), *case.rglob("*.stl")] if _stem(p) not in ("ct", COMBINED)
+        p
+        for p in [*case.rglob("*.nii.gz"), *case.rglob("*.stl")]
+        if _stem(p) not in ("ct", COMBINED, OWN_LESIONS)
     )
 
 

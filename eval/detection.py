@@ -66,8 +66,18 @@ class Patient:
         return sum(not r and p > threshold for p, r in zip(self.pieces_mm3, self.right, strict=True))
 
 
-def examine(case: str, target: str, predicted: np.ndarray, truth: np.ndarray, voxel_ml: float) -> Patient:
-    """Predicted pieces and reference lesions of one case: bool arrays of one shape; both split 26-connected."""
+def examine(
+    case: str,
+    target: str,
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    voxel_ml: float,
+    unasked: np.ndarray | None = None,
+) -> Patient:
+    """Predicted pieces and reference lesions of one case: bool arrays of one shape; both split 26-connected.
+
+    unasked: lesions that count neither way: a piece that meets one and no reference is left out.
+    """
     voxel_mm3 = 1000 * voxel_ml
     pieces, piece_count = cc3d.connected_components(predicted, connectivity=26, return_N=True)
     lesions, lesion_count = cc3d.connected_components(truth, connectivity=26, return_N=True)
@@ -81,6 +91,9 @@ def examine(case: str, target: str, predicted: np.ndarray, truth: np.ndarray, vo
         diameter = float(np.cbrt(6 / np.pi * lesion_sizes[lesion]))
         found.append(Lesion(diameter, float(met.max()) if len(met) else 0.0))
     order = 1 + np.argsort(-piece_sizes[1:], kind="stable")
+    if unasked is not None:
+        excused = np.setdiff1d(pieces[predicted & unasked], pairs[0])
+        order = order[~np.isin(order, excused)]
     return Patient(
         case,
         target,
@@ -125,7 +138,8 @@ def evaluate(predict: Predictions, folder: Path, targets: Sequence[str]) -> dict
             if not any(lesion in masks for lesion in own):
                 continue
             predicted, truth = (_union(source, own, volume.shape) for source in (masks, truths))
-            patients.append(examine(case.name, target, predicted, truth, volume.geometry.voxel_ml))
+            unasked = case.unasked(volume.shape)
+            patients.append(examine(case.name, target, predicted, truth, volume.geometry.voxel_ml, unasked))
     if not patients:
         raise BodyMapsError(f"none of {', '.join(targets)} can be looked for: choose other targets with -t")
     return {

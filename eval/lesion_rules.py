@@ -16,7 +16,7 @@ import numpy as np
 from encoders.detail import nearest
 from encoders.postprocess import host_organs
 from encoders.segmenters.embedded import EmbeddedSegmenter
-from encoders.segmenters.lesions import Candidates, Rule, pieces
+from encoders.segmenters.lesions import Candidates, Pieces, Rule, pieces
 from eval.dataset import read_dataset
 
 LEVELS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -32,12 +32,16 @@ MOST_FALSE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """Of one case and organ: the highest logit (X, Y, Z) of its kinds of lesion, the organ, the planted ones."""
+    """Of one case and organ: the highest logit (X, Y, Z) of its kinds of lesion, the organ, the planted ones.
+
+    unasked: lesions that the CT had before.
+    """
 
     values: np.ndarray
     host: np.ndarray
     truth: np.ndarray
     voxel_ml: float
+    unasked: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,13 @@ class Chosen:
 
 
 def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
-    """The planted lesions of a scan, and the peaks of the pieces that hit none, at the rule's level."""
+    """The planted lesions of a scan, and the peaks of the pieces that hit neither them nor `unasked` ones, at the
+    rule's level.
+    """
     seen = pieces(scan.values, scan.host, rule, scan.voxel_ml)
-    planted, count = cc3d.connected_components(scan.truth, connectivity=26, return_N=True)
+    both, hit = _hits(scan.truth, seen)
     sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
-    both = np.zeros((count + 1, len(seen.peaks) + 1))
-    np.add.at(both, (planted[scan.truth], seen.parts[scan.truth]), 1)
-    wanted = both.sum(1)
-    hit = both >= LEAST_IOU * (wanted[:, None] + sizes - both)
-    hit[:, 1:] &= seen.usable
-    hit[:, 0] = False
+    wanted, count = both.sum(1), len(both) - 1
     lesions = []
     for number in range(1, count + 1):
         best = max(np.flatnonzero(hit[number]), key=lambda n: seen.peaks[n - 1], default=None)
@@ -89,8 +90,25 @@ def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
             continue
         dice = 2 * both[number, best] / (wanted[number] + sizes[best])
         lesions.append(Lesion(diameter, float(seen.peaks[best - 1]), float(dice)))
-    false = seen.peaks[seen.usable & ~hit[1:].any(0)[1:]]
-    return lesions, false.tolist()
+    right = hit.any(0)
+    if scan.unasked is not None:
+        right |= _hits(scan.unasked, seen)[1].any(0)
+    return lesions, seen.peaks[seen.usable & ~right[1:]].tolist()
+
+
+def _hits(lesions: np.ndarray, seen: Pieces) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels that each lesion (a component of the mask, row 0 none) shares with each piece (column 0 none), and whether
+    that is a hit.
+    """
+    numbers, count = cc3d.connected_components(lesions, connectivity=26, return_N=True)
+    sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
+    both = np.zeros((count + 1, len(seen.peaks) + 1))
+    np.add.at(both, (numbers[lesions], seen.parts[lesions]), 1)
+    hit = both >= LEAST_IOU * (both.sum(1)[:, None] + sizes - both)
+    hit[:, 1:] &= seen.usable
+    hit[:, 0] = False
+    hit[0] = False
+    return both, hit
 
 
 def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
@@ -174,12 +192,12 @@ def _scans(
                 continue
             here = [volume.geometry.to_canonical(known[x]) for x in lesions if x in known]
             whole = np.logical_or.reduce(here) if here else np.zeros(volume.canonical().shape, bool)
-            scans[hosts].append(_scan(seen, whole, volume.canonical().geometry))
+            own = volume.geometry.to_canonical(case.unasked(volume.shape))
+            scans[hosts].append(_scan(seen, whole, own, volume.canonical().geometry))
     return {hosts: found for hosts, found in scans.items() if any(scan.truth.any() for scan in found)}
 
 
-def _scan(seen: Candidates, truth: np.ndarray, geometry: Any) -> Scan:
+def _scan(seen: Candidates, truth: np.ndarray, own: np.ndarray, geometry: Any) -> Scan:
     values = seen.logits.amax(0).cpu().numpy()
-    return Scan(
-        values, seen.host, nearest(truth, geometry, (0, 0, 0), seen.grid, seen.box), seen.grid.voxel_ml
-    )
+    planted, before = (nearest(mask, geometry, (0, 0, 0), seen.grid, seen.box) for mask in (truth, own))
+    return Scan(values, seen.host, planted, seen.grid.voxel_ml, before)

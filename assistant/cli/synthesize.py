@@ -42,6 +42,12 @@ def synthesize(
     masks: Annotated[
         Path | None, typer.Option(help="A folder with ORGAN.nii.gz; default: the segmenter's masks.")
     ] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            help="A mask of lesions that the CT has already: none is planted there, and `eval` counts them neither way."
+        ),
+    ] = None,
     segmenter: SegmenterSpec = "embedded",
     seed: Annotated[int, typer.Option(help="The same seed gives the same cases.")] = 0,
 ) -> None:
@@ -68,6 +74,7 @@ def synthesize(
     with clean_stdout() as stdout:
         opened = open_study(study)
         hosts = _from_folder(masks, ids, opened) if masks else _from_segmenter(segmenter, ids, opened)
+        kept = _mask(own, opened) if own else None
         rng = np.random.default_rng(seed)
         full = rng.permutation(count + controls) < count
         rows: list[dict[str, object]] = []
@@ -76,19 +83,21 @@ def synthesize(
                 bar.progress((number - 1) / len(full), f"case {number} of {len(full)}")
                 diameters = np.exp(rng.uniform(np.log(smallest), np.log(largest), (len(ids), lesions)))
                 wanted = [(o, float(d)) for o, row in zip(ids, diameters, strict=True) for d in row]
-                rows += _case(
-                    opened, hosts, wanted if with_lesions else [], rng, real, out / f"case_{number:03}"
-                )
+                planted = wanted if with_lesions else []
+                rows += _case(opened, hosts, planted, rng, real, kept, out / f"case_{number:03}")
         _key(rows, out / "lesions.csv")
         print(f"{len(full)} cases with {len(rows)} lesions in {out}", file=stdout)
 
 
-def _case(study: Study, hosts, wanted, rng, shapes, folder: Path) -> list[dict[str, object]]:
+def _case(study: Study, hosts, wanted, rng, shapes, own, folder: Path) -> list[dict[str, object]]:
     from assistant.study.save import save_array, save_mask
     from encoders.learning.examples import plant_examples
+    from eval.dataset import OWN_LESIONS
 
-    volume, found, made = plant_examples(study.volume, hosts, wanted, rng, shapes)
+    volume, found, made = plant_examples(study.volume, hosts, wanted, rng, shapes, own)
     save_array(volume.hu, study, folder / "ct.nii.gz")
+    if own is not None:
+        save_mask(own, study, folder / f"{OWN_LESIONS}.nii.gz")
     for name, mask in found.items():
         save_mask(mask, study, folder / f"{name}.nii.gz")
     return [{"case": folder.name, **asdict(e), "box": [list(e.box.start), list(e.box.stop)]} for e in made]
@@ -108,19 +117,25 @@ def _from_segmenter(spec: str, ids: list[str], study: Study) -> dict[str, np.nda
 
 
 def _from_folder(folder: Path, ids: list[str], study: Study) -> dict[str, np.ndarray]:
-    import nibabel as nib
-    import numpy as np
-
     hosts = {}
     for name in ids:
         path = folder / f"{name}.nii.gz"
         if not path.is_file():
             raise BodyMapsError(f"{path} is missing: --masks takes a folder with a mask per organ")
-        mask = np.asanyarray(nib.nifti1.load(path).dataobj) > 0
-        if mask.shape != study.volume.shape:
-            raise BodyMapsError(f"{path} has shape {mask.shape}, the CT has {study.volume.shape}")
-        hosts[name] = mask
+        hosts[name] = _mask(path, study)
     return hosts
+
+
+def _mask(path: Path, study: Study) -> np.ndarray:
+    import nibabel as nib
+    import numpy as np
+
+    if not path.is_file():
+        raise BodyMapsError(f"{path}: no such file")
+    mask = np.asanyarray(nib.nifti1.load(path).dataobj) > 0
+    if mask.shape != study.volume.shape:
+        raise BodyMapsError(f"{path} has shape {mask.shape}, the CT has {study.volume.shape}")
+    return mask
 
 
 def _key(rows: list[dict[str, object]], path: Path) -> None:

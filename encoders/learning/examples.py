@@ -58,6 +58,7 @@ def plant_examples(
     wanted: Sequence[tuple[str, float]],
     rng: np.random.Generator,
     shapes: tuple[Shape, ...] = (),
+    own: np.ndarray | None = None,
 ) -> tuple[Volume, dict[str, np.ndarray], list[Example]]:
     """A CT with lesions in it.
 
@@ -66,6 +67,7 @@ def plant_examples(
         organs: id to bool mask on the CT's grid.
         wanted: (organ, diameter in mm), one a lesion; one that does not fit is made smaller, or left out.
         shapes: real lesion masks, see `load_shapes`; none: ellipsoids.
+        own: bool mask on the CT's grid of lesions that it has already; nothing is planted there.
 
     Returns:
         the new CT, a bool mask on its grid per lesion id, and what was planted.
@@ -74,7 +76,8 @@ def plant_examples(
     hu = torch.from_numpy(np.ascontiguousarray(source.hu, np.float32))
     masks: dict[str, np.ndarray] = {}
     made: list[Example] = []
-    taken = torch.zeros(source.shape, dtype=torch.bool)
+    kept = np.zeros(volume.shape, bool) if own is None else own
+    taken = torch.from_numpy(volume.geometry.to_canonical(kept).copy())
     for organ, diameter in wanted:
         mask = volume.geometry.to_canonical(organs[organ])
         crop = _around(mask, diameter, source)

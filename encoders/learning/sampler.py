@@ -93,7 +93,10 @@ class Sampler:
             hu, strength = recolour(window.hu, window, names, rng), 0.5
         lesions = None
         if self.shapes is not None:
-            hu, lesions = add_tumours(hu, window.labels, names, self.config.spacing_mm, rng, self.shapes)
+            how = self.recipe["tumours"]
+            only, favoured = how.get("only", ()), how.get("favoured")
+            spacing = self.config.spacing_mm
+            hu, lesions = add_tumours(hu, window.labels, names, spacing, rng, self.shapes, only, favoured)
             lesions = torch.maximum(lesions, self.labelled[source.case.name][window.labels])
         hu = acquire(hu, rng, strength)
         i, j, k = (int(v) for v in rng.integers(0, 2, 3))

@@ -4,6 +4,7 @@ mass effect and capsule. The ranges are in `tumours.yaml`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,12 @@ def plant(
     return Planted(kind["lesion"], organs.names[value], kind["name"], window, _voxels(filled), real, level)
 
 
+def _weighted(entry: dict[str, Any], favoured: Mapping[str, float]) -> dict[str, Any]:
+    """An organ's settings with the weights of its kinds multiplied."""
+    kinds = [{**kind, "weight": kind["weight"] * favoured.get(kind["name"], 1.0)} for kind in entry["kinds"]]
+    return {**entry, "kinds": kinds}
+
+
 def add_tumours(
     hu: Tensor,
     labels: Tensor,
@@ -81,6 +88,8 @@ def add_tumours(
     spacing_mm: float,
     rng: np.random.Generator,
     shapes: tuple[Shape, ...] = (),
+    only: Collection[str] = (),
+    favoured: Mapping[str, float] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Zero to four lesions in the organs that the window shows.
 
@@ -89,6 +98,8 @@ def add_tumours(
         labels: (X, Y, Z) int64, `names[value]`; value 0 is unlabelled.
         spacing_mm: isotropic voxel size.
         shapes: see `load_shapes`; none: ellipsoids.
+        only: ids of the lesions to plant; none: all.
+        favoured: how many times as often as in `tumours.yaml` a kind is drawn, by its name there.
 
     Returns:
         the new image, and (X, Y, Z) int64 lesions: 0 none, v is `LESIONS[v - 1]`, `DECOY` what only looks like one.
@@ -98,12 +109,22 @@ def add_tumours(
     lesions = torch.zeros_like(labels)
     organs = Organs(hu, labels, names, spacing_mm)
     chances = settings()["counts"]
-    if organs.entries:
-        kinds = [id(entry) for entry, _ in organs.entries]  # a lung has five lobes but one organ's share
-        odds = np.array([entry["weight"] / kinds.count(id(entry)) for entry, _ in organs.entries])
+    hosts = [e for e in organs.entries if not only or any(kind["lesion"] in only for kind in e[0]["kinds"])]
+    if hosts:
+        kinds = [id(entry) for entry, _ in hosts]  # a lung has five lobes but one organ's share
+        odds = np.array([entry["weight"] / kinds.count(id(entry)) for entry, _ in hosts])
         for _ in range(rng.choice(len(chances), p=np.array(chances) / sum(chances))):
-            entry, value = organs.entries[rng.choice(len(odds), p=odds / odds.sum())]
-            made = plant(hu, organs, entry, value, draw_diameter(rng), lesions > 0, rng, shapes)
+            entry, value = hosts[rng.choice(len(odds), p=odds / odds.sum())]
+            made = plant(
+                hu,
+                organs,
+                _weighted(entry, favoured or {}),
+                value,
+                draw_diameter(rng),
+                lesions > 0,
+                rng,
+                shapes,
+            )
             if made is not None:
                 part = lesions[made.slices]
                 part[made.voxels] = LESIONS.index(made.lesion) + 1

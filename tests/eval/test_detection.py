@@ -39,6 +39,14 @@ def test_pieces_and_lesions_are_paired_by_overlap():
     assert not patient.hit(1000)
 
 
+def test_a_piece_on_a_lesion_that_the_ct_had_before_is_left_out():
+    drawn, unasked = block(((4, 4, 4), 5), FAR, SPECK), block(FAR)
+    patient = examine("one", "liver_tumor", drawn, block(A, B), VOXEL_ML, unasked)
+    assert [round(p) for p in patient.pieces_mm3] == [1000, 64]
+    both = examine("one", "liver_tumor", drawn, block(A), VOXEL_ML, block(((8, 8, 8), 2)))
+    assert both.right[0], "a piece that meets a reference too is right"
+
+
 def test_shares_of_four_patients():
     def patient(lesions, pieces, right):
         return Patient("x", "t", tuple(Lesion(*x) for x in lesions), tuple(pieces), tuple(right))

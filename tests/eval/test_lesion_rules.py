@@ -37,6 +37,14 @@ def test_a_piece_that_swallows_its_surroundings_is_no_hit():
     assert sorted(false) == pytest.approx([4, 6])
 
 
+def test_a_piece_on_a_lesion_that_the_ct_had_before_counts_neither_way():
+    own = Scan(scan().values, np.ones(SHAPE, bool), ball((16, 24, 24), 5), VOXEL_ML, ball((34, 24, 24), 4))
+    lesions, false = examine(own, Rule(level=0.0))
+    assert (len(lesions), false) == (1, [])
+    elsewhere = Scan(own.values, own.host, own.truth, VOXEL_ML, ball((34, 40, 24), 4))
+    assert examine(elsewhere, Rule(level=0.0))[1] == pytest.approx([4])
+
+
 def test_the_threshold_lies_between_lesions_and_false_pieces():
     chosen = choose([scan(), scan(lesion=5.0), scan(false=4.5)], ["liver_tumor"])
     assert (chosen.found, chosen.lesions_of_10_mm, chosen.false_a_scan) == (3, 3, 0)

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 
 from assistant.cli import run
+from eval.dataset import read_dataset
 from eval.phantoms import Ellipsoid, grid, paint, rasterise
 
 LIVER = Ellipsoid((0, 0, 0), (40, 40, 40))
@@ -41,6 +42,36 @@ def test_cases_masks_and_key(tmp_path, capsys):
         nib.load(tmp_path / "out" / rows[0]["case"] / f"{rows[0]['lesion']}.nii.gz").dataobj
     )
     assert lesion[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))].any()
+
+
+def test_lesions_of_its_own_go_with_the_case(tmp_path, capsys):
+    volume = _scan(tmp_path)
+    before = rasterise(Ellipsoid((10, 0, 0), (25, 30, 30)), volume.geometry)
+    nib.save(nib.Nifti1Image(before.astype(np.uint8), volume.geometry.affine), tmp_path / "own.nii.gz")
+    arguments = [tmp_path / "ct.nii.gz", "-o", tmp_path / "out", "--organ", "liver", "-n", 3]
+    arguments += ["--masks", tmp_path / "masks", "--largest", 12, "--own", tmp_path / "own.nii.gz"]
+    assert run(["synthesize", *map(str, arguments)]) == 0
+    cases = read_dataset(tmp_path / "out").cases
+    assert len(cases) == 3
+    for case in cases:
+        known = dict(case.truths(volume.shape))
+        assert known
+        assert set(known) <= {"liver_tumor", "liver_cyst"}
+        assert np.array_equal(case.unasked(volume.shape), before)
+        planted = np.logical_or.reduce(list(known.values()))
+        assert (planted & before).sum() <= 0.02 * planted.sum()
+    capsys.readouterr()
+    arguments = [
+        tmp_path / "ct.nii.gz",
+        "-o",
+        tmp_path / "more",
+        "--masks",
+        tmp_path / "masks",
+        "--organ",
+        "liver",
+    ]
+    assert run(["synthesize", *map(str, arguments), "--own", str(tmp_path / "none.nii.gz")]) == 2
+    assert "none.nii.gz: no such file" in capsys.readouterr().err
 
 
 def test_complaints(tmp_path, capsys):

@@ -82,6 +82,23 @@ def test_windows_hold_no_lesion_to_several_of_their_organ(scan, shapes):
     assert seen == {False, True}
 
 
+def test_a_recipe_may_leave_kinds_out_and_favour_others(scan, monkeypatch):
+    monkeypatch.setitem(settings()["decoys"], "chance", 0.0)
+    monkeypatch.setitem(settings(), "counts", [0.0, 1.0])
+    hu, labels = scan
+    brighter = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        _, none = add_tumours(hu, labels, NAMES, SPACING, rng, only=["kidney_tumor"])
+        assert not none.any()
+        favoured = {"hypodense": 0.0, "cyst": 0.0}
+        new, lesions = add_tumours(hu, labels, NAMES, SPACING, rng, only=["liver_tumor"], favoured=favoured)
+        if (lesions > 0).any():
+            assert float((new - hu)[lesions > 0].mean()) > 0
+            brighter += 1
+    assert brighter > 4
+
+
 def test_a_window_without_hosts_has_no_lesion(scan):
     hu, labels = scan
     for seed in range(10):
