@@ -90,9 +90,9 @@ def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
             continue
         dice = 2 * both[number, best] / (wanted[number] + sizes[best])
         lesions.append(Lesion(diameter, float(seen.peaks[best - 1]), float(dice)))
-    right = hit.any(0)
+    right: np.ndarray = np.any(hit, axis=0)
     if scan.unasked is not None:
-        right |= _hits(scan.unasked, seen)[1].any(0)
+        right |= np.any(_hits(scan.unasked, seen)[1], axis=0)
     return lesions, seen.peaks[seen.usable & ~right[1:]].tolist()
 
 

@@ -90,7 +90,8 @@ class Sampler:
         if synthetic or window.hu is None:
             hu, strength = paint(window, names, rng, blobs=self.shapes is None), 1.0
         else:
-            hu, strength = recolour(window.hu, window, names, rng), 0.5
+            hu = recolour(window.hu, window, names, rng)
+            strength = float(rng.uniform(*self.recipe.get("strength", (0.5, 0.5))))
         lesions = None
         if self.shapes is not None:
             how = self.recipe["tumours"]
