@@ -1,12 +1,14 @@
 """What counts as a lesion, chosen on lesions that were planted in a held-out CT.
 
-For each organ: the level from which on a voxel belongs to a lesion, and the smoothed logit that a piece must reach.
+For each organ: the level, and the share of the highest logit of its piece, from which on a voxel belongs to a lesion,
+and the smoothed logit that a piece must reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.segmenters.lesions import Candidates, Pieces, Rule, pieces
 from eval.dataset import read_dataset
 
-LEVELS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+LEVELS = (0.0, 1.0, 2.0, 3.0)
+SHARES = (0.0, 0.5, 0.7)
 LEAST_MM = 10.0
 """Lesions of this diameter and more decide."""
 LEAST_IOU = 0.1
@@ -112,13 +115,13 @@ def _hits(lesions: np.ndarray, seen: Pieces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
-    """The level and peak that find most lesions of 10 mm and more with at most one false piece a scan.
+    """The level, share and peak that find most lesions of 10 mm and more with at most one false piece a scan.
 
     Among equals the one with fewer false pieces, then the one with the better masks.
     """
-    best = Chosen(tuple(lesions), {"level": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
-    for level in LEVELS:
-        results = [examine(scan, Rule(level=level)) for scan in scans]
+    best = Chosen(tuple(lesions), {"level": 0.0, "share": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
+    for level, share in product(LEVELS, SHARES):
+        results = [examine(scan, Rule(level=level, share=share)) for scan in scans]
         false = [p for _, wrong in results for p in wrong]
         large = [x.peak for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
         peaks = sorted({p for p in large if np.isfinite(p)})
@@ -126,7 +129,7 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
             # half-way down to the next lower logit of anything, so that equal ones are not split
             lower = [p for p in [*false, *peaks] if p < peak]
             threshold = round((peak + max(lower, default=peak)) / 2, 2)
-            made = _outcome(results, {"level": level, "peak": threshold}, lesions)
+            made = _outcome(results, {"level": level, "share": share, "peak": threshold}, lesions)
             if made.false_a_scan <= MOST_FALSE and _merit(made) > _merit(best):
                 best = made
     return best
@@ -134,7 +137,8 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
 
 def measured(chosen: Chosen, scans: Sequence[Scan]) -> Chosen:
     """The same rule on other scans."""
-    results = [examine(scan, Rule(level=chosen.rule["level"])) for scan in scans]
+    rule = Rule(level=chosen.rule["level"], share=chosen.rule["share"])
+    results = [examine(scan, rule) for scan in scans]
     return _outcome(results, chosen.rule, chosen.lesions)
 
 

@@ -32,11 +32,13 @@ vessel, a duct or a fissure does not."""
 class Rule:
     """What counts as a lesion.
 
-    level: logit from which on a voxel belongs to it. peak: the least highest smoothed logit of a piece. inside: the
-    least share of a piece that lies in the organ. min_ml: the least volume of a piece.
+    level: logit from which on a voxel belongs to it. share: and the share of the highest smoothed logit of its piece,
+    so that a piece falls apart into those that noise joined. peak: the least highest smoothed logit of a piece. inside:
+    the least share of a piece that lies in the organ. min_ml: the least volume of a piece.
     """
 
     level: float = 0.0
+    share: float = 0.0
     peak: float = 0.0
     inside: float = 0.6
     min_ml: float = 0.1
@@ -115,13 +117,22 @@ class Pieces:
 
 
 def pieces(values: np.ndarray, host: np.ndarray, rule: Rule, voxel_ml: float) -> Pieces:
-    """The 26-connected pieces of (X, Y, Z) logits above the rule's level."""
-    parts, count = cc3d.connected_components(values > rule.level, connectivity=26, return_N=True)
+    """The 26-connected pieces of (X, Y, Z) logits above the rule's level, and above its share of their highest."""
+    smooth = smoothed(values, voxel_ml)
+    parts, peaks = _components(values > rule.level, smooth)
+    if rule.share and len(peaks):
+        least = np.maximum(rule.level, rule.share * np.array([np.inf, *peaks], values.dtype))
+        parts, peaks = _components(values > least[parts], smooth)
+    count = len(peaks)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     inside = np.bincount(parts[host], minlength=count + 1)[1:]
-    smooth = smoothed(values, voxel_ml)
-    peaks = np.asarray(ndimage.maximum(smooth, parts, np.arange(1, count + 1)) if count else [])
     return Pieces(parts, peaks, (sizes * voxel_ml >= rule.min_ml) & (inside >= rule.inside * sizes))
+
+
+def _components(mask: np.ndarray, smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 26-connected components, numbered from 1, and the highest smoothed logit of each."""
+    parts, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
+    return parts, np.asarray(ndimage.maximum(smooth, parts, np.arange(1, count + 1)) if count else [])
 
 
 def smoothed(values: np.ndarray, voxel_ml: float) -> np.ndarray:

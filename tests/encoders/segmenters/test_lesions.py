@@ -48,6 +48,17 @@ def test_a_thin_piece_does_not_reach_what_a_round_one_does():
     assert a < 0 < 4 < b
 
 
+def test_noise_does_not_join_what_is_far_above_it():
+    values = np.full(SHAPE, -8.0)
+    values[8:32, 17:24, 17:24] = 2.0
+    values[ball((12, 20, 20), 4)], values[ball((27, 20, 20), 4)] = 6.0, 5.0
+    joined = pieces(values, HOST, Rule(level=1.0), 1.5**3 / 1000)
+    apart = pieces(values, HOST, Rule(level=1.0, share=0.5), 1.5**3 / 1000)
+    assert joined.peaks == pytest.approx([6])
+    assert apart.peaks == pytest.approx([6, 5])
+    assert ((apart.parts > 0) == (values > 3)).all()
+
+
 def test_a_piece_is_of_one_kind():
     dark, bright = np.full(SHAPE, -8.0), np.full(SHAPE, -8.0)
     here, there = ball((15, 20, 20), 4), ball((26, 20, 20), 4)
