@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,16 @@ def command(verb: str | None) -> Any:
             name: load(name) if name == verb else TyperCommand(name, help=VERBS[name]) for name in available()
         },
         no_args_is_help=True,
+        epilog="`bodymaps --version` prints the version.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status. Bad input is 2 with one line on standard error."""
+    if list(arguments) == ["--version"]:
+        print(f"bodymaps {version('bodymaps')}")
+        return 0
     import typer
 
     # typer carries a click of its own, or uses the installed one: its base error is the same by name

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import nibabel as nib
 import numpy as np
@@ -215,6 +216,11 @@ def test_unsupported_structure(ct, tmp_path, capsys):
 def test_wrong_usage_is_one_line_and_status_two(arguments, capsys):
     assert run(arguments) == 2
     complaint(capsys)
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"bodymaps {version('bodymaps')}\n"
 
 
 def test_out_that_is_a_file(ct, tmp_path, capsys):
