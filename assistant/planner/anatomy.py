@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"^(.*?)_?(\d+)$")
 class Anatomy:
     """The ontology as far as a plan may name it.
 
+    extra    ids beyond the contract that the model in use can find
     scope    ids that a plan may name
     lesions  lesions of whole organs; levels: vertebrae as they are written, "th12"
     hosts    leaf of an organ -> the lesions that arise in it
@@ -29,6 +30,7 @@ class Anatomy:
 
     def __init__(self, structures: Ontology, extra: frozenset[str] = frozenset()) -> None:
         self.ontology = structures
+        self.extra = extra
         self.scope = _in_scope(structures, extra)
         self.lesions = tuple(
             s.id for s in structures.values() if s.kind == "lesion" and s.side is None and s.id in self.scope

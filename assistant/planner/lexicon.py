@@ -214,11 +214,12 @@ class Lexicon(Anatomy):
             self.trie.add(phrase_keys(phrase), Entry("numbered", segments))
 
     def _add_unsupported(self) -> None:
+        asked = {phrase_keys(name) for id in self.extra for name in self.ontology.names(id)}
         for section in ("anatomy", "findings"):
             for record in data("unsupported")[section]:
                 nearest = self.known(record["nearest"])
                 for name in record["names"]:
-                    for written in (name, *_turned(name)):
+                    for written in () if phrase_keys(name) in asked else (name, *_turned(name)):
                         if strip_side(phrase_keys(written))[0] not in self.nouns or name.isupper():
                             self._put(
                                 written,

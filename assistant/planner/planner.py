@@ -33,9 +33,20 @@ def plan(text: str, dialogue: Dialogue | None = None, can_find: CanFind | None =
     Never raises on any text. A plan's calls name only ids of the ontology.
     """
     state = dialogue if dialogue is not None else Dialogue()
-    made = Planner(lexicon(), state, can_find).plan(text)
+    made = Planner(lexicon(_beyond(can_find)), state, can_find).plan(text)
     state.remember(made)
     return made
+
+
+def _beyond(can_find: CanFind | None) -> frozenset[str]:
+    """The lesions that the model in use draws and the contract does not name."""
+    words = lexicon()
+    lesions = (
+        id
+        for id, structure in words.ontology.items()
+        if structure.kind == "lesion" and not structure.children
+    )
+    return frozenset(id for id in lesions if can_find and id not in words.scope and can_find(id))
 
 
 class Planner(Speaker):

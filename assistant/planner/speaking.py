@@ -153,8 +153,13 @@ class Speaker:
     def reply(self, section: str, name: str, fields: dict[str, str] | None = None) -> str:
         template: str = self.replies[section][name]
         known = "some" if self._lesions() else "none"
-        common = {text: self.replies[text][known] for text in ("scope", "examples")}
+        common = {"scope": self.replies["scope"][known], "examples": self._examples()}
         return template.format_map(common | (fields or {}))
+
+    def _examples(self) -> str:
+        drawn = self._lesions()
+        fitting = (one["say"] for one in self.replies["examples"] if "of" not in one or one["of"] in drawn)
+        return ", ".join(f'"{say}"' for say in fitting)
 
     def say(self, text: str, status: str, reply: str) -> Plan:
         return Plan(text, status, text=reply)  # type: ignore[arg-type]

@@ -254,13 +254,25 @@ def test_a_group_is_offered_when_some_of_it_can_be_found() -> None:
     assert plan("Segment the appendix.", None, {"liver"}.__contains__).text == "I cannot segment appendix."
 
 
-@pytest.mark.parametrize("known", [set(), {"liver_tumor"}])
+@pytest.mark.parametrize("known", [set(), {"liver_tumor"}, {"pancreas_tumor"}])
 def test_lesions_are_promised_only_by_a_model_that_draws_some(known: set[str]) -> None:
     planner = Planner(lexicon(), Dialogue(), can_find=lambda id: id in known or id == "liver")
     for text in ("what can you do?", "hello", "what chemotherapy would you recommend?"):
         said = planner.plan(text).text
         assert ("lesions" in said) == bool(known)
-        assert ("cancer" in said) == (bool(known) and text.startswith("what can"))
+        examples = text.startswith("what can")
+        assert ("cancer" in said) == ("pancreas_tumor" in known and examples)
+        assert ("liver lesions" in said) == ("liver_tumor" in known and examples)
+
+
+def test_a_lesion_beyond_the_contract_is_planned_for_where_the_model_draws_it() -> None:
+    able = {"liver", "liver_tumor", "liver_cyst"}.__contains__
+    for request in ("any liver cysts?", "is there a cyst in the liver?", "hepatic cysts"):
+        assert [call.args["targets"] for call in plan(request, None, able).calls] == [["liver_cyst"]]
+    (call,) = plan("any liver lesions?", None, able).calls
+    assert call.args["targets"] == ["liver_tumor", "liver_cyst"]
+    assert plan("any liver cysts?").status == "clarify"
+    assert plan("liver abscess", None, able).status == "clarify"
 
 
 def test_an_unknown_word_is_repeated() -> None:
