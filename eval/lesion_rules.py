@@ -1,14 +1,12 @@
 """What counts as a lesion, chosen on lesions that were planted in a held-out CT.
 
-For each organ: the level, and the share of the highest logit of its piece, from which on a voxel belongs to a lesion,
-and the smoothed logit and the contrast that a piece must have.
+For each organ: the level from which on a voxel belongs to a lesion, and the smoothed logit that a piece must reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,7 @@ from encoders.segmenters.embedded import EmbeddedSegmenter
 from encoders.segmenters.lesions import Candidates, Pieces, Rule, pieces
 from eval.dataset import read_dataset
 
-LEVELS = (1.0, 2.0, 3.0)
-SHARES = (0.0, 0.5, 0.7)
-CONTRASTS = (0.0, 12.0)
-"""HU: none, or what the planted differ from their organ at the least (`tumours.yaml`)."""
+LEVELS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 LEAST_MM = 10.0
 """Lesions of this diameter and more decide."""
 LEAST_IOU = 0.1
@@ -37,14 +32,13 @@ MOST_FALSE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """Of one case and organ: the highest logit (X, Y, Z) of its kinds of lesion, the organ, the HU, the planted ones.
+    """Of one case and organ: the highest logit (X, Y, Z) of its kinds of lesion, the organ, the planted ones.
 
     unasked: lesions that the CT had before.
     """
 
     values: np.ndarray
     host: np.ndarray
-    hu: np.ndarray
     truth: np.ndarray
     voxel_ml: float
     unasked: np.ndarray | None = None
@@ -83,7 +77,7 @@ def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
     """The planted lesions of a scan, and the peaks of the pieces that hit neither them nor `unasked` ones, at the
     rule's level.
     """
-    seen = pieces(scan.values, scan.host, scan.hu, rule, scan.voxel_ml)
+    seen = pieces(scan.values, scan.host, rule, scan.voxel_ml)
     both, hit = _hits(scan.truth, seen)
     sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
     wanted, count = both.sum(1), len(both) - 1
@@ -118,13 +112,13 @@ def _hits(lesions: np.ndarray, seen: Pieces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
-    """The level, share, contrast and peak that find most lesions of 10 mm and more with at most one false piece a scan.
+    """The level and peak that find most lesions of 10 mm and more with at most one false piece a scan.
 
     Among equals the one with fewer false pieces, then the one with the better masks.
     """
-    best = Chosen(tuple(lesions), {**_rule(1.0, 0.0, 0.0), "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
-    for rule in (_rule(*values) for values in product(LEVELS, SHARES, CONTRASTS)):
-        results = [examine(scan, Rule(**rule)) for scan in scans]
+    best = Chosen(tuple(lesions), {"level": 0.0, "peak": NEVER}, 0, 0, 0.0, 0.0, len(scans))
+    for level in LEVELS:
+        results = [examine(scan, Rule(level=level)) for scan in scans]
         false = [p for _, wrong in results for p in wrong]
         large = [x.peak for found, _ in results for x in found if x.diameter_mm >= LEAST_MM]
         peaks = sorted({p for p in large if np.isfinite(p)})
@@ -132,7 +126,7 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
             # half-way down to the next lower logit of anything, so that equal ones are not split
             lower = [p for p in [*false, *peaks] if p < peak]
             threshold = round((peak + max(lower, default=peak)) / 2, 2)
-            made = _outcome(results, {**rule, "peak": threshold}, lesions)
+            made = _outcome(results, {"level": level, "peak": threshold}, lesions)
             if made.false_a_scan <= MOST_FALSE and _merit(made) > _merit(best):
                 best = made
     return best
@@ -140,13 +134,8 @@ def choose(scans: Sequence[Scan], lesions: Sequence[str]) -> Chosen:
 
 def measured(chosen: Chosen, scans: Sequence[Scan]) -> Chosen:
     """The same rule on other scans."""
-    every = Rule(**{name: value for name, value in chosen.rule.items() if name != "peak"})
-    results = [examine(scan, every) for scan in scans]
+    results = [examine(scan, Rule(level=chosen.rule["level"])) for scan in scans]
     return _outcome(results, chosen.rule, chosen.lesions)
-
-
-def _rule(level: float, share: float, contrast: float) -> dict[str, float]:
-    return {"level": level, "share": share, "contrast": contrast}
 
 
 def _merit(chosen: Chosen) -> tuple[float, float, float]:
@@ -211,4 +200,4 @@ def _scans(
 def _scan(seen: Candidates, truth: np.ndarray, own: np.ndarray, geometry: Any) -> Scan:
     values = seen.logits.amax(0).cpu().numpy()
     planted, before = (nearest(mask, geometry, (0, 0, 0), seen.grid, seen.box) for mask in (truth, own))
-    return Scan(values, seen.host, seen.hu, planted, seen.grid.voxel_ml, before)
+    return Scan(values, seen.host, planted, seen.grid.voxel_ml, before)

@@ -23,12 +23,6 @@ from encoders.universal import UniversalModel
 CLOSING_MM = 7.5
 """A lesion that the organ's mask leaves out makes a bay or a hole of about this half-width in it."""
 
-RING_MM = 1.5, 7.5
-"""What lies this far around a piece, in the organ, is what it is compared with."""
-
-LEAST_AROUND = 30
-"""Voxels around a piece from which on they are enough for that."""
-
 SMOOTHING_MM = 7.5
 """Side of the cube that logits are averaged over before the highest of a piece counts: a lesion of 10 mm fills it, a
 vessel, a duct or a fissure does not."""
@@ -38,28 +32,23 @@ vessel, a duct or a fissure does not."""
 class Rule:
     """What counts as a lesion.
 
-    level: logit from which on a voxel belongs to it. share: and the share of the highest smoothed logit of its piece,
-    so that a piece falls apart into those that noise joined. peak: the least highest smoothed logit of a piece. inside:
-    the least share of a piece that lies in the organ. min_ml: the least volume of a piece. contrast: the least
-    difference in HU to the organ around it.
+    level: logit from which on a voxel belongs to it. peak: the least highest smoothed logit of a piece. inside: the
+    least share of a piece that lies in the organ. min_ml: the least volume of a piece.
     """
 
     level: float = 0.0
-    share: float = 0.0
     peak: float = 0.0
     inside: float = 0.6
     min_ml: float = 0.1
-    contrast: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The logits (n, X, Y, Z) of n kinds of lesion of one organ on `box` of a grid, the organ itself, bool, and HU."""
+    """The logits (n, X, Y, Z) of n kinds of lesion of one organ on `box` of a grid, and the organ itself, bool."""
 
     kinds: tuple[Asked, ...]
     logits: Tensor
     host: np.ndarray
-    hu: np.ndarray
     box: Box
     grid: Geometry
 
@@ -102,10 +91,7 @@ def look(
         host = (logits[len(kinds) :].amax(0) > 0).cpu().numpy()
     else:
         host = nearest(whole, study.grid, study.body.start, fine.grid, place.box)
-    hu = fine.hu[place.box.slices].numpy()
-    return Candidates(
-        kinds, logits[: len(kinds)], closed(host, fine.grid.spacing[0]), hu, place.box, fine.grid
-    )
+    return Candidates(kinds, logits[: len(kinds)], closed(host, fine.grid.spacing[0]), place.box, fine.grid)
 
 
 def closed(host: np.ndarray, spacing: float) -> np.ndarray:
@@ -120,7 +106,7 @@ def closed(host: np.ndarray, spacing: float) -> np.ndarray:
 class Pieces:
     """Connected pieces of what is above a rule's level. parts: (X, Y, Z), 0 none, n the piece `peaks[n - 1]`.
 
-    peaks: the highest smoothed logit of each. usable: whether it fits the rule.
+    peaks: the highest smoothed logit of each. usable: whether it is large enough and lies in the organ.
     """
 
     parts: np.ndarray
@@ -128,50 +114,14 @@ class Pieces:
     usable: np.ndarray
 
 
-def pieces(values: np.ndarray, host: np.ndarray, hu: np.ndarray, rule: Rule, voxel_ml: float) -> Pieces:
-    """The 26-connected pieces of (X, Y, Z) logits above the rule's level, and above its share of their highest."""
-    smooth = smoothed(values, voxel_ml)
-    parts, peaks = _components(values > rule.level, smooth)
-    if rule.share and len(peaks):
-        least = np.maximum(rule.level, rule.share * np.array([np.inf, *peaks], values.dtype))
-        parts, peaks = _components(values > least[parts], smooth)
-    count = len(peaks)
+def pieces(values: np.ndarray, host: np.ndarray, rule: Rule, voxel_ml: float) -> Pieces:
+    """The 26-connected pieces of (X, Y, Z) logits above the rule's level."""
+    parts, count = cc3d.connected_components(values > rule.level, connectivity=26, return_N=True)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     inside = np.bincount(parts[host], minlength=count + 1)[1:]
-    usable = (sizes * voxel_ml >= rule.min_ml) & (inside >= rule.inside * sizes) & (peaks >= rule.peak)
-    if rule.contrast:
-        usable &= contrasts(hu, host, parts, usable, voxel_ml) >= rule.contrast
-    return Pieces(parts, peaks, usable)
-
-
-def contrasts(
-    hu: np.ndarray, host: np.ndarray, parts: np.ndarray, chosen: np.ndarray, voxel_ml: float
-) -> np.ndarray:
-    """How far the mean HU of each chosen piece is from the median of its organ around it; 0 for others.
-
-    Where next to nothing of the organ is around it (see `RING_MM`), it is compared with the whole organ.
-    """
-    near, far = (max(round(mm / (1000 * voxel_ml) ** (1 / 3)), 1) for mm in RING_MM)
-    whole = float(np.median(hu[host])) if host.any() else 0.0
-    result = np.zeros(len(chosen))
-    for number, box in enumerate(ndimage.find_objects(parts, len(chosen))):
-        if not chosen[number]:
-            continue
-        box = tuple(slice(max(side.start - far, 0), side.stop + far) for side in box)
-        own, others = parts[box] == number + 1, parts[box] > 0
-        ring = ndimage.binary_dilation(own, iterations=far) & ~ndimage.binary_dilation(
-            others, iterations=near
-        )
-        around = hu[box][ring & host[box]]
-        level = float(np.median(around)) if len(around) >= LEAST_AROUND else whole
-        result[number] = abs(float(hu[box][own].mean()) - level)
-    return result
-
-
-def _components(mask: np.ndarray, smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 26-connected components, numbered from 1, and the highest smoothed logit of each."""
-    parts, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    return parts, np.asarray(ndimage.maximum(smooth, parts, np.arange(1, count + 1)) if count else [])
+    smooth = smoothed(values, voxel_ml)
+    peaks = np.asarray(ndimage.maximum(smooth, parts, np.arange(1, count + 1)) if count else [])
+    return Pieces(parts, peaks, (sizes * voxel_ml >= rule.min_ml) & (inside >= rule.inside * sizes))
 
 
 def smoothed(values: np.ndarray, voxel_ml: float) -> np.ndarray:
@@ -185,9 +135,9 @@ def judged(seen: Candidates, asked: Asked, rule: Rule) -> Found:
     own = seen.logits[seen.kinds.index(asked)].cpu().numpy()
     rivals = seen.logits[seen.rivals(asked)].cpu().numpy()
     values = np.maximum(own, rivals.max(0)) if len(rivals) else own
-    found = pieces(values, seen.host, seen.hu, rule, seen.grid.voxel_ml)
+    found = pieces(values, seen.host, rule, seen.grid.voxel_ml)
     numbers = np.arange(1, len(found.peaks) + 1)
-    chosen = found.usable.copy()
+    chosen = found.usable & (found.peaks >= rule.peak)
     for rival in rivals:
         chosen &= sums(own, found.parts, numbers) >= sums(rival, found.parts, numbers)
     keep = np.isin(found.parts, numbers[chosen])

@@ -1,7 +1,5 @@
 """The rule for lesions is chosen so that most are found with few false ones."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -22,9 +20,8 @@ def scan(lesion=6.0, false=4.0, radius=5, spread=0):
     truth = ball((16, 24, 24), radius)
     values = np.full(SHAPE, -8.0)
     values[ball((16, 24, 24), radius + spread)] = lesion
-    other = ball((34, 24, 24), 4)
-    values[other] = false
-    return Scan(values, np.ones(SHAPE, bool), np.where(truth | other, 40, 90), truth, VOXEL_ML)
+    values[ball((34, 24, 24), 4)] = false
+    return Scan(values, np.ones(SHAPE, bool), truth, VOXEL_ML)
 
 
 def test_a_lesion_is_found_and_the_rest_is_false():
@@ -41,10 +38,10 @@ def test_a_piece_that_swallows_its_surroundings_is_no_hit():
 
 
 def test_a_piece_on_a_lesion_that_the_ct_had_before_counts_neither_way():
-    own = dataclasses.replace(scan(), unasked=ball((34, 24, 24), 4))
+    own = Scan(scan().values, np.ones(SHAPE, bool), ball((16, 24, 24), 5), VOXEL_ML, ball((34, 24, 24), 4))
     lesions, false = examine(own, Rule(level=0.0))
     assert (len(lesions), false) == (1, [])
-    elsewhere = dataclasses.replace(own, unasked=ball((34, 40, 24), 4))
+    elsewhere = Scan(own.values, own.host, own.truth, VOXEL_ML, ball((34, 40, 24), 4))
     assert examine(elsewhere, Rule(level=0.0))[1] == pytest.approx([4])
 
 
@@ -59,19 +56,9 @@ def test_false_ones_are_kept_few_even_where_lesions_are_lost():
     scans = [scan(lesion=3.0, false=5.0) for _ in range(4)]
     for one in scans:
         one.values[ball((24, 40, 24), 3)] = 4.5
-        one.hu[ball((24, 40, 24), 3)] = 40
     chosen = choose(scans, ["liver_tumor"])
     assert chosen.found == 0
     assert chosen.false_a_scan <= MOST_FALSE
-
-
-def test_false_ones_that_look_like_the_organ_are_told_by_their_contrast():
-    scans = [scan(lesion=3.0, false=5.0) for _ in range(4)]
-    for one in scans:
-        one.hu[~one.truth] = 90
-    chosen = choose(scans, ["liver_tumor"])
-    assert (chosen.found, chosen.false_a_scan) == (4, 0)
-    assert chosen.rule["contrast"] > 0
 
 
 def test_a_chosen_rule_is_measured_on_other_scans():

@@ -64,7 +64,7 @@ def test_stages_with_kept_weights_are_repeated_when_asked(data, monkeypatch):
 
 def test_every_kept_stage_has_a_recipe_of_its_name():
     """`--repeat` reaches the data from the shipped passes."""
-    for name in ("embedded-bones.yaml", "embedded-phases.yaml"):
+    for name in ("embedded-bones.yaml", "embedded-phases.yaml", "embedded-liver.yaml"):
         waiting, seen = [name], set()
         while waiting:
             recipe = Path(waiting.pop())
