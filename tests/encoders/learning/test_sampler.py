@@ -107,3 +107,18 @@ def test_a_labelled_lesion_is_asked_about(make):
     asked = [sampler.sample({}, np.random.default_rng(seed)).points[1][0] for seed in range(5)]
     assert any(target[1].any() for target in asked)  # no liver in the case: none of these is planted
     assert not any(target[0].any() for target in asked)
+
+
+def test_a_recipe_says_how_noisy_real_windows_get(make):
+    def roughness(strength):
+        sampler = make(synthetic=0.0, tumours=None, strength=strength)
+        windows = (sampler.sample({}, np.random.default_rng(seed)).hu for seed in range(12))
+        return float(np.mean([hu.diff(dim=-1).abs().mean() for hu in windows]))
+
+    assert roughness([4.0, 4.0]) > roughness([0.0, 0.0]) + 2
+
+
+def test_a_recipe_says_which_lesions_are_planted(make):
+    sampler = make(synthetic=0.0, tumours={"shapes": "shapes.npz", "only": ["kidney_tumor"]})
+    truths = [sampler.sample({}, np.random.default_rng(seed)).points[1] for seed in range(12)]
+    assert not any(truth[0].any() for truth in truths)
