@@ -37,7 +37,7 @@ class Case:
 
     def unasked(self, shape: tuple[int, int, int]) -> np.ndarray:
         """The lesions of `own`, bool on the grid of a CT of that shape."""
-        return np.zeros(shape, bool) if self.own is None else _mask(self.own, shape)
+        return np.zeros(shape, bool) if self.own is None else read_mask(self.own, shape)
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,15 @@ def references(case: Path, shape: tuple[int, int, int]) -> Iterator[tuple[str, n
         structure = structure_of(_stem(path), "")
         if structure is not None:
             stl = path.suffix == ".stl"
-            yield structure, voxelise(read_stl(path), shape) if stl else _mask(path, shape)
+            yield structure, voxelise(read_stl(path), shape) if stl else read_mask(path, shape)
 
 
-def _mask(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def read_mask(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """A NIfTI mask on the grid of a CT of that shape, bool. Raises BodyMapsError when it is missing or has another."""
     import nibabel as nib
 
+    if not path.is_file():
+        raise BodyMapsError(f"{path}: no such file")
     mask = np.asanyarray(nib.nifti1.load(path).dataobj) > 0
     if mask.shape != shape:
         raise BodyMapsError(f"{path} has shape {mask.shape}, its CT has {shape}")

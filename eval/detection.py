@@ -133,12 +133,12 @@ def evaluate(predict: Predictions, folder: Path, targets: Sequence[str]) -> dict
         truths = {lesion: mask for lesion, mask in case.truths(volume.shape) if lesion in wanted}
         masks, _ = predict(case.name, volume, wanted)
         unsupported |= set(wanted) - set(masks)
+        unasked = case.unasked(volume.shape)
         for target in targets:
             own = members(target)
             if not any(lesion in masks for lesion in own):
                 continue
             predicted, truth = (_union(source, own, volume.shape) for source in (masks, truths))
-            unasked = case.unasked(volume.shape)
             patients.append(examine(case.name, target, predicted, truth, volume.geometry.voxel_ml, unasked))
     if not patients:
         raise BodyMapsError(f"none of {', '.join(targets)} can be looked for: choose other targets with -t")

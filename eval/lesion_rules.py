@@ -78,8 +78,8 @@ def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
     rule's level.
     """
     seen = pieces(scan.values, scan.host, rule, scan.voxel_ml)
-    both, hit = _hits(scan.truth, seen)
     sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
+    both, hit = _hits(scan.truth, seen, sizes)
     wanted, count = both.sum(1), len(both) - 1
     lesions = []
     for number in range(1, count + 1):
@@ -92,17 +92,16 @@ def examine(scan: Scan, rule: Rule) -> tuple[list[Lesion], list[float]]:
         lesions.append(Lesion(diameter, float(seen.peaks[best - 1]), float(dice)))
     right: np.ndarray = np.any(hit, axis=0)
     if scan.unasked is not None:
-        right |= np.any(_hits(scan.unasked, seen)[1], axis=0)
+        right |= np.any(_hits(scan.unasked, seen, sizes)[1], axis=0)
     return lesions, seen.peaks[seen.usable & ~right[1:]].tolist()
 
 
-def _hits(lesions: np.ndarray, seen: Pieces) -> tuple[np.ndarray, np.ndarray]:
+def _hits(lesions: np.ndarray, seen: Pieces, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Voxels that each lesion (a component of the mask, row 0 none) shares with each piece (column 0 none), and whether
-    that is a hit.
+    that is a hit. sizes: voxels of each piece.
     """
     numbers, count = cc3d.connected_components(lesions, connectivity=26, return_N=True)
-    sizes = np.bincount(seen.parts.ravel(), minlength=len(seen.peaks) + 1)
-    both = np.zeros((count + 1, len(seen.peaks) + 1))
+    both = np.zeros((count + 1, len(sizes)))
     np.add.at(both, (numbers[lesions], seen.parts[lesions]), 1)
     hit = both >= LEAST_IOU * (both.sum(1)[:, None] + sizes - both)
     hit[:, 1:] &= seen.usable

@@ -70,11 +70,12 @@ def synthesize(
     import numpy as np
 
     from assistant.study import open_study
+    from eval.dataset import read_mask
 
     with clean_stdout() as stdout:
         opened = open_study(study)
         hosts = _from_folder(masks, ids, opened) if masks else _from_segmenter(segmenter, ids, opened)
-        kept = _mask(own, opened) if own else None
+        kept = read_mask(own, opened.volume.shape) if own else None
         rng = np.random.default_rng(seed)
         full = rng.permutation(count + controls) < count
         rows: list[dict[str, object]] = []
@@ -117,25 +118,15 @@ def _from_segmenter(spec: str, ids: list[str], study: Study) -> dict[str, np.nda
 
 
 def _from_folder(folder: Path, ids: list[str], study: Study) -> dict[str, np.ndarray]:
+    from eval.dataset import read_mask
+
     hosts = {}
     for name in ids:
         path = folder / f"{name}.nii.gz"
         if not path.is_file():
             raise BodyMapsError(f"{path} is missing: --masks takes a folder with a mask per organ")
-        hosts[name] = _mask(path, study)
+        hosts[name] = read_mask(path, study.volume.shape)
     return hosts
-
-
-def _mask(path: Path, study: Study) -> np.ndarray:
-    import nibabel as nib
-    import numpy as np
-
-    if not path.is_file():
-        raise BodyMapsError(f"{path}: no such file")
-    mask = np.asanyarray(nib.nifti1.load(path).dataobj) > 0
-    if mask.shape != study.volume.shape:
-        raise BodyMapsError(f"{path} has shape {mask.shape}, the CT has {study.volume.shape}")
-    return mask
 
 
 def _key(rows: list[dict[str, object]], path: Path) -> None:

@@ -41,12 +41,8 @@ def plan(text: str, dialogue: Dialogue | None = None, can_find: CanFind | None =
 def _beyond(can_find: CanFind | None) -> frozenset[str]:
     """The lesions that the model in use draws and the contract does not name."""
     words = lexicon()
-    lesions = (
-        id
-        for id, structure in words.ontology.items()
-        if structure.kind == "lesion" and not structure.children
-    )
-    return frozenset(id for id in lesions if can_find and id not in words.scope and can_find(id))
+    others = (s for s in words.ontology.values() if s.kind == "lesion" and s.id not in words.scope)
+    return frozenset(s.id for s in others if can_find and can_find(s.id))
 
 
 class Planner(Speaker):

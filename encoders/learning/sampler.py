@@ -95,7 +95,7 @@ class Sampler:
         lesions = None
         if self.shapes is not None:
             how = self.recipe["tumours"]
-            only, favoured = how.get("only", ()), how.get("favoured")
+            only, favoured = how.get("only", ()), how.get("favoured", {})
             spacing = self.config.spacing_mm
             hu, lesions = add_tumours(hu, window.labels, names, spacing, rng, self.shapes, only, favoured)
             lesions = torch.maximum(lesions, self.labelled[source.case.name][window.labels])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,15 @@ def plant(
     return Planted(kind["lesion"], organs.names[value], kind["name"], window, _voxels(filled), real, level)
 
 
-def _weighted(entry: dict[str, Any], favoured: Mapping[str, float]) -> dict[str, Any]:
-    """An organ's settings with the weights of its kinds multiplied."""
-    kinds = [{**kind, "weight": kind["weight"] * favoured.get(kind["name"], 1.0)} for kind in entry["kinds"]]
-    return {**entry, "kinds": kinds}
+def _kinds(
+    entry: dict[str, Any], only: Collection[str], favoured: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """An organ's kinds of the lesions in `only` (none: all), their weights multiplied."""
+    return [
+        {**kind, "weight": kind["weight"] * favoured.get(kind["name"], 1.0)}
+        for kind in entry["kinds"]
+        if not only or kind["lesion"] in only
+    ]
 
 
 def add_tumours(
@@ -89,7 +95,7 @@ def add_tumours(
     rng: np.random.Generator,
     shapes: tuple[Shape, ...] = (),
     only: Collection[str] = (),
-    favoured: Mapping[str, float] | None = None,
+    favoured: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Tensor, Tensor]:
     """Zero to four lesions in the organs that the window shows.
 
@@ -109,22 +115,14 @@ def add_tumours(
     lesions = torch.zeros_like(labels)
     organs = Organs(hu, labels, names, spacing_mm)
     chances = settings()["counts"]
-    hosts = [e for e in organs.entries if not only or any(kind["lesion"] in only for kind in e[0]["kinds"])]
+    hosts = [(entry, value) for entry, value in organs.entries if _kinds(entry, only, favoured)]
     if hosts:
-        kinds = [id(entry) for entry, _ in hosts]  # a lung has five lobes but one organ's share
-        odds = np.array([entry["weight"] / kinds.count(id(entry)) for entry, _ in hosts])
+        lobes = [id(entry) for entry, _ in hosts]  # a lung has five lobes but one organ's share
+        odds = np.array([entry["weight"] / lobes.count(id(entry)) for entry, _ in hosts])
         for _ in range(rng.choice(len(chances), p=np.array(chances) / sum(chances))):
             entry, value = hosts[rng.choice(len(odds), p=odds / odds.sum())]
-            made = plant(
-                hu,
-                organs,
-                _weighted(entry, favoured or {}),
-                value,
-                draw_diameter(rng),
-                lesions > 0,
-                rng,
-                shapes,
-            )
+            chosen = {**entry, "kinds": _kinds(entry, only, favoured)}
+            made = plant(hu, organs, chosen, value, draw_diameter(rng), lesions > 0, rng, shapes)
             if made is not None:
                 part = lesions[made.slices]
                 part[made.voxels] = LESIONS.index(made.lesion) + 1

@@ -91,8 +91,10 @@ def test_a_recipe_may_leave_kinds_out_and_favour_others(scan, monkeypatch):
         rng = np.random.default_rng(seed)
         _, none = add_tumours(hu, labels, NAMES, SPACING, rng, only=["kidney_tumor"])
         assert not none.any()
-        favoured = {"hypodense": 0.0, "cyst": 0.0}
-        new, lesions = add_tumours(hu, labels, NAMES, SPACING, rng, only=["liver_tumor"], favoured=favoured)
+        _, cysts = add_tumours(hu, labels, NAMES, SPACING, rng, only=["liver_cyst"])
+        assert set(cysts.unique().tolist()) <= {0, LESIONS.index("liver_cyst") + 1}
+        bright = {"hypodense": 0.0}
+        new, lesions = add_tumours(hu, labels, NAMES, SPACING, rng, only=["liver_tumor"], favoured=bright)
         if (lesions > 0).any():
             assert float((new - hu)[lesions > 0].mean()) > 0
             brighter += 1
